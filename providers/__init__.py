@@ -1,0 +1,1 @@
+"""What is out there: one folder per service, all furnished alike."""

@@ -1,0 +1,41 @@
+"""flexperto: archives of conferences, and the webhooks that announce them."""
+
+from providers.base import AccountSettings, Option, Provider, ProviderInfo, SecretField, SecretSource
+from providers.models import AssetKind, Capability
+
+INFO = ProviderInfo(
+    name="flexperto",
+    label="flexperto",
+    meeting_word="conference",
+    capabilities=frozenset(
+        {Capability.LIST, Capability.FETCH, Capability.RELEASE, Capability.WEBHOOK, Capability.SUBSCRIPTIONS}
+    ),
+    kinds=(AssetKind.ARCHIVE,),
+    options=(
+        Option(
+            "base_url",
+            "the tenant's address, https://TENANT.live.flexperto.com; with or without /api/v2",
+            kind="url",
+            required=True,
+        ),
+        Option(
+            "paths",
+            "which family of paths the tenant serves: current, legacy, or auto to find out",
+            kind="choice",
+            default="auto",
+            choices=("auto", "current", "legacy"),
+        ),
+    ),
+    secrets=(
+        SecretField("api_key", "API token of an administrator of the tenant"),
+        SecretField("hook_secret", "the secret part of the address that webhooks are sent to", required=False),
+    ),
+    found_by="the tenant lists its archives; webhooks announce the ones that become available",
+)
+
+
+def connect(settings: AccountSettings, secrets: SecretSource) -> Provider:
+    """The client of an account. Nothing is sent yet. Raises NotTrusted for a base_url that is no http(s) address."""
+    from providers.flexperto.client import FlexpertoClient
+
+    return FlexpertoClient(settings, secrets)

@@ -1,0 +1,273 @@
+"""The words everyone shares: meetings, assets, their states, and what a service is able to do.
+
+Every text in these values has passed `providers.text.safe_text` or `safe_block` on its way in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import quote, unquote
+
+from providers.secret import Secret
+
+
+class AssetKind(StrEnum):
+    """What kind of thing of a meeting can be had."""
+
+    ARCHIVE = "archive"
+    VIDEO = "video"
+    AUDIO = "audio"
+    TRANSCRIPT = "transcript"
+    DASHBOARD = "dashboard"
+    CATCHUP = "catchup"
+
+    @property
+    def fetchable(self) -> bool:
+        """Whether there are bytes to fetch: a dashboard is a link for a browser, never fetched."""
+        return self is not AssetKind.DASHBOARD
+
+
+class RemoteState(StrEnum):
+    """What the service says of an asset, in our words. Its own word is kept beside it."""
+
+    PROCESSING = "processing"
+    AVAILABLE = "available"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+    @property
+    def downloadable(self) -> bool:
+        """Whether the service still gives the bytes (flexperto keeps them for a while after abandoning)."""
+        return self in (RemoteState.AVAILABLE, RemoteState.ABANDONED)
+
+
+class Capability(StrEnum):
+    """What an account can do. Screens ask this, never a provider's name."""
+
+    LIST = "list"
+    """The service lists what it has."""
+    FETCH = "fetch"
+    """It has assets with bytes to fetch."""
+    RELEASE = "release"
+    """It can be told to delete what we hold."""
+    NOTIFICATIONS = "notifications"
+    """It has recording notifications to edit."""
+    CATCHUP = "catchup"
+    """It summarises running calls."""
+    AGENTS = "agents"
+    """Agents can be sent to meetings, scheduled and cancelled."""
+    WEBHOOK = "webhook"
+    """It announces things to us."""
+    WATCH = "watch"
+    """It is signed in to, and its events are polled."""
+    SUBSCRIPTIONS = "subscriptions"
+    """Webhooks can be registered there, and their delivery reports read."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AssetId:
+    """The identity of an asset: `ACCOUNT/MEETING/KIND[.VARIANT]`, remote ids percent-encoded. It never changes."""
+
+    account: str
+    meeting: str
+    kind: AssetKind
+    variant: str = ""
+
+    def __str__(self) -> str:
+        tail = f".{quote(self.variant, safe='')}" if self.variant else ""
+        return f"{self.account}/{quote(self.meeting, safe='')}/{self.kind}{tail}"
+
+    @classmethod
+    def parse(cls, text: str) -> "AssetId":
+        """Read an identity as commands print it. Raises ValueError with words for a person."""
+        parts = text.split("/")
+        if len(parts) != 3 or not all(parts):
+            raise ValueError(f"{text!r} is no asset: expected ACCOUNT/MEETING/KIND[.VARIANT]")
+        account, meeting, tail = parts
+        kind, _, variant = tail.partition(".")
+        try:
+            return cls(account, unquote(meeting), AssetKind(kind), unquote(variant))
+        except ValueError:
+            kinds = ", ".join(AssetKind)
+            raise ValueError(f"{text!r} is no asset: {kind!r} is none of {kinds}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A checksum that a service states.
+
+    `value` is lower-case hex of a SHA-256, or "" when the service's text could not be read as one;
+    `stated` is the service's own text, for showing.
+    """
+
+    value: str
+    stated: str
+
+    @property
+    def readable(self) -> bool:
+        """Whether anything can be compared with it."""
+        return bool(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A conference, call, agent or room at an account. Times are aware and in UTC."""
+
+    id: str
+    title: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    people: tuple[str, ...] = ()
+    provider_state: str = ""
+    """The service's own word for the meeting's state, where it has one."""
+    origin: str = ""
+    """Where we know it from, in words: "listed by the service", "webhook meeting_agent_complete" ..."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """Further fields to show, label to text."""
+    raw: str = ""
+    """The record as received, JSON text, credentials and presigned links redacted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One thing of a meeting that can be had. Sizes in bytes; times aware and in UTC."""
+
+    meeting_id: str
+    kind: AssetKind
+    variant: str = ""
+    state: RemoteState = RemoteState.UNKNOWN
+    provider_state: str = ""
+    error: str = ""
+    """What the service says went wrong (flexperto FAILED)."""
+    size: int | None = None
+    checksum: Checksum | None = None
+    deadline: datetime | None = None
+    extension: str = "bin"
+    """Of the file it becomes, without the dot."""
+    locator: Mapping[str, str] = field(default_factory=dict)
+    """What the client needs to find it again: ids and API addresses; never a credential or a presigned link."""
+    sealed_link: Secret | None = None
+    """A link that is itself a secret (Temasys retrievalUrl): kept sealed, never in clear."""
+    link: str = ""
+    """A link for a person's browser (dashboard)."""
+    warning: str = ""
+    """What a person should know before fetching it."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    raw: str = ""
+
+    def identity(self, account: str) -> AssetId:
+        """Its identity under an account."""
+        return AssetId(account, self.meeting_id, self.kind, self.variant)
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """An event that names assets only by a part of their locator (Huawei's StopRecordDone: by task)."""
+
+    locator: Mapping[str, str]
+    state: RemoteState
+    provider_state: str = ""
+    error: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of what a service has, or what a webhook or an event told of it."""
+
+    meetings: tuple[Meeting, ...] = ()
+    assets: tuple[Asset, ...] = ()
+    changes: tuple[StateChange, ...] = ()
+    catchups: "tuple[Catchup, ...]" = ()
+
+    def __add__(self, other: "Listing") -> "Listing":
+        return Listing(
+            self.meetings + other.meetings,
+            self.assets + other.assets,
+            self.changes + other.changes,
+            self.catchups + other.catchups,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook as it came in: header names lower-case, the body's exact bytes."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a webhook said, verified as far as the service allows."""
+
+    key: str
+    """The same for a delivery and its duplicates."""
+    topic: str
+    verified: str
+    """How we know that it is genuine, in words ("HMAC-SHA256 of the body", "not signed: a hint only")."""
+    listing: Listing = Listing()
+    confirm: tuple[str, ...] = ()
+    """Meetings or archives to ask the service about, since the payload is only a hint; for `Provider.look_up`."""
+    redacted_body: str = ""
+    """The body to keep and show, secrets replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationSettings:
+    """Temasys' recording notifications, as read. The secret access key is never among them."""
+
+    exists: bool
+    """False: nothing is set at the service yet, so saving creates it (POST); True: saving updates it (PUT)."""
+    notify: bool = False
+    url: str = ""
+    emails: tuple[str, ...] = ()
+    s3_arn: str = ""
+    s3_access_key_id: str = ""
+    has_s3_secret: bool = False
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationChange:
+    """What to save. The S3 trio is all or none."""
+
+    notify: bool
+    url: str = ""
+    emails: tuple[str, ...] = ()
+    s3_arn: str = ""
+    s3_access_key_id: str = ""
+    s3_secret_access_key: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catchup:
+    """The summary of a running call, at one moment. `text` is "" where there is nothing to tell yet."""
+
+    room: str
+    text: str
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A webhook registered at the service. `warning` names what is wrong with it (a misspelt topic)."""
+
+    id: str
+    topic: str
+    url: str
+    warning: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """One attempt of the service to deliver a webhook."""
+
+    at: str
+    outcome: str
+    raw: str = ""

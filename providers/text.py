@@ -1,0 +1,70 @@
+"""Remote text becomes harmless here, once, at the provider's edge.
+
+A terminal acts on control characters, whoever wrote them: a meeting's title could clear the screen, set the window's
+title or write to the clipboard. And bidi overrides make a text read as what it is not.
+"""
+
+import re
+import unicodedata
+
+MAX_LINE = 300
+MAX_BLOCK = 200_000
+MAX_COMBINING = 3
+
+_NEWLINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_RUNS_OF_SPACE = re.compile(r"\s+")
+# Format characters that join scripts and emoji legitimately; every other Cf (bidi, tags, zero width) is replaced.
+_HARMLESS_FORMAT = frozenset("\u200c\u200d")
+
+
+def _harmless(text: str, keep: frozenset[str]) -> str:
+    """NFC before counting marks, since composing changes their number, and after, since dropped ones do."""
+    out: list[str] = []
+    combining = 0
+    for char in unicodedata.normalize("NFC", text):
+        category = unicodedata.category(char)
+        if char == "\ufe0f":  # the emoji variation selector makes widths disagree between terminals
+            continue
+        if category in ("Mn", "Me"):
+            combining += 1
+            if combining > MAX_COMBINING:
+                continue
+        elif char not in _HARMLESS_FORMAT:  # a joiner has no width of its own: marks go on piling up over it
+            combining = 0
+        if char in keep:
+            out.append(char)
+        elif category == "Cc":
+            code = ord(char)
+            out.append(chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd")
+        elif category in ("Cs", "Co", "Cn") or (category == "Cf" and char not in _HARMLESS_FORMAT):
+            out.append("\ufffd")
+        else:
+            out.append(char)
+    return unicodedata.normalize("NFC", "".join(out))
+
+
+def _cut(text: str, limit: int, more: bool) -> str:
+    """At most `limit` characters; an ellipsis ends what is not the whole."""
+    return text[: limit - 1] + "…" if more or len(text) > limit else text
+
+
+def safe_text(value: object, limit: int = MAX_LINE) -> str:
+    """One harmless line from whatever a service sent: no control characters, at most `limit` characters.
+
+    None becomes "", numbers and booleans their text. Line ends and tabs become spaces.
+    """
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else str(value)
+    line = _harmless(_RUNS_OF_SPACE.sub(" ", text[: limit * 4]), frozenset())
+    # Once more, since what stood between two spaces may be gone.
+    return _cut(_RUNS_OF_SPACE.sub(" ", line).strip(), limit, len(text) > limit * 4)
+
+
+def safe_block(value: object, limit: int = MAX_BLOCK) -> str:
+    """The same for a text of several lines: line ends stay, tabs become spaces."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else str(value)
+    block = _harmless(_NEWLINES.sub("\n", text[:limit]).expandtabs(4), frozenset("\n"))
+    return _cut(block, limit, len(text) > limit)

@@ -1,0 +1,108 @@
+"""Remote text cannot move the cursor, whatever it is."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.text import MAX_COMBINING, MAX_LINE, safe_block, safe_text
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+NASTY = st.text(
+    st.sampled_from("a\u0301\u0323\ufe0f\u200d\u200c \t\r\n\x1b\u0958\u1100\u1161\u212b\u2028\u202e\ud800\u3000é…")
+)
+
+HOSTILE = {
+    "OSC 52 writes the clipboard": "\x1b]52;c;cHduZWQ=\x07",
+    "CSI clears the screen": "\x1b[2J\x1b[H",
+    "C1 CSI": "\x9b2J",
+    "OSC 0 sets the title": "\x1b]0;owned\x07",
+    "DCS": "\x1bP+q544e\x1b\\",
+    "NEL and separators": "a\x85b\u2028c\u2029d",
+    "bidi override": "invoice\u202efdp.exe",
+    "isolates": "\u2066a\u2069\u2067b\u2069",
+    "marks of direction": "\u200ea\u200fb\u061c",
+    "backspaces": "good\x08\x08\x08\x08evil",
+    "carriage return": "good\revil",
+    "NUL and DEL": "a\x00b\x7fc",
+    "tags": "\U000e0041\U000e007f",
+    "zero width": "a\u200bb\u2060c\ufeffd",
+    "lone surrogate": "a\ud83d b\udc00",
+    "private use": "\ue000",
+}
+
+
+def dangers(text: str, allowed: str = "") -> list[str]:
+    return [
+        char
+        for char in text
+        if char not in allowed and (unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in BIDI)
+    ]
+
+
+@given(ANY_TEXT | NASTY)
+def test_a_line_has_nothing_that_a_terminal_acts_on(text: str) -> None:
+    line = safe_text(text)
+    assert dangers(line) == []
+    assert len(line) <= MAX_LINE
+    assert line == line.strip()
+    line.encode()
+
+
+@given(ANY_TEXT | NASTY)
+def test_a_block_has_nothing_but_line_ends(text: str) -> None:
+    block = safe_block(text)
+    assert dangers(block, "\n") == []
+    block.encode()
+
+
+@given(ANY_TEXT | NASTY, st.integers(1, 40))
+def test_safe_twice_is_safe_once(text: str, limit: int) -> None:
+    line, block = safe_text(text, limit), safe_block(text, limit)
+    assert safe_text(line, limit) == line
+    assert safe_block(block, limit) == block
+    assert len(line) <= limit
+    assert len(block) <= limit
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_texts(text: str) -> None:
+    assert dangers(safe_text(text)) == []
+    assert dangers(safe_block(text), "\n") == []
+
+
+def test_control_characters_are_shown_not_dropped() -> None:
+    assert safe_text("a\x1b[2Jb\x07\x7f") == "a␛[2Jb␇␡"
+    assert safe_text("invoice\u202efdp") == "invoice\ufffdfdp"
+
+
+def test_line_ends_and_tabs() -> None:
+    assert safe_text(" a\r\n\tb  c ") == "a b c"
+    assert safe_block("a\r\nb\rc\x85d\u2028e\n") == "a\nb\nc\nd\ne\n"
+    assert safe_block("a\tb") == "a   b"
+
+
+def test_marks_do_not_pile_up_even_over_joiners() -> None:
+    for between in ("", "\u200d", "\u200c\ufe0f"):
+        line = safe_text("x" + ("\u0334" + between) * 50)
+        assert sum(unicodedata.combining(char) != 0 for char in line) <= MAX_COMBINING
+
+
+def test_scripts_stay_as_they_are() -> None:
+    for text in ("Besprechung über Größe", "会議の録画", "שיחה", "مكالمة", "हिन्दी बैठक", "👩‍💻 demo", "می\u200cخواهم"):
+        assert safe_text(text) == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, ""), (7, "7"), (True, "True"), ([1], "[1]"), ("", "")])
+def test_other_values(value: object, expected: str) -> None:
+    assert safe_text(value) == expected
+    assert safe_block(value) == expected
+
+
+def test_what_is_cut_says_so() -> None:
+    assert safe_text("x" * 400) == "x" * 299 + "…"
+    assert safe_text("x" + " " * 2000 + "y") == "x…"
+    assert safe_block("y" * 50, 10) == "y" * 9 + "…"
+    assert safe_block("y" * 10, 10) == "y" * 10

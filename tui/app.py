@@ -1,0 +1,155 @@
+"""The desk's application: modes, theme, start and stop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding
+from textual.drivers import linux_driver
+from textual.timer import Timer
+from textual.worker import Worker, WorkerState
+
+from styles import SHEETS
+from styles.themes import NO_COLOR, THEMES, variables_for_others
+from tui.commands import keymap_problems
+from tui.context import Context, words_of
+from tui.guard import ControlGuard, crash_report, tolerate_old_mouse
+from tui.label import count, glyphs_for
+from tui.screens.accounts import AccountsScreen
+from tui.screens.base import ModeScreen
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.desk import DeskScreen
+from tui.screens.notifications import NotificationsScreen
+from tui.screens.rooms import RoomsScreen
+from tui.screens.transfers import TransfersScreen
+from vault.views import TransferState
+
+if TYPE_CHECKING:
+    from vault.engine import Engine
+
+POLL_S = 0.5
+"""At most twice a second is the engine looked at, and only what changed is drawn."""
+SCREENS: tuple[type[ModeScreen], ...] = (DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, AccountsScreen)
+SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class DeskApp(App[None]):
+    """The desk over an engine, which it runs in a thread. `banner` stands at the top right ("" for none).
+
+    Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
+    """
+
+    CSS_PATH: ClassVar[str] = str(SHEETS / "base.tcss")
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[Binding]] = []  # type: ignore[assignment]  # Textual's own type is wider
+
+    def __init__(
+        self,
+        engine: "Engine",
+        *,
+        banner: str = "",
+        now: Callable[[], datetime] = _utc_now,
+        environ: Mapping[str, str] | None = None,
+        keymap: Mapping[str, str] | None = None,
+        theme: str = "",
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        colourless = "NO_COLOR" in os.environ
+        super().__init__(ansi_color=True if colourless else None)
+        self.context = Context(engine, now, glyphs_for(environ), banner)
+        self.animation_level = "none"
+        self.title = "reeldesk"
+        for each in THEMES:
+            self.register_theme(each)
+        self.theme = NO_COLOR if colourless else theme or THEMES[0].name
+        # Private, and held by a test: Textual has no public place for a filter of every drawn line.
+        self._filters.append(ControlGuard())
+        tolerate_old_mouse(linux_driver)
+        self._keymap_problems = keymap_problems(keymap or {})
+        if keymap and not self._keymap_problems:
+            self.set_keymap(dict(keymap))
+        for screen in SCREENS:
+            self.add_mode(screen.MODE, lambda screen=screen: screen(self.context))  # type: ignore[misc]  # bound early on purpose
+        self._revision = -1
+        self._timer: Timer | None = None
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """For Textual's own themes, which lack ours."""
+        return variables_for_others()
+
+    # Start and stop ----------------------------------------------------------------------------------------------
+
+    async def on_mount(self) -> None:
+        """The engine in its thread; the desk first."""
+        loop = asyncio.get_running_loop()
+        if not self.is_headless:
+            for number, code in SIGNALS.items():
+                loop.add_signal_handler(number, self._signalled, code)
+        self.run_worker(self.context.engine.run, thread=True, name="engine", group="engine", exit_on_error=False)
+        await self.switch_mode("desk")
+        self._timer = self.set_interval(POLL_S, self._poll)
+        self.set_interval(60, self._minute)
+        if self._keymap_problems:
+            self.call_after_refresh(self._say, f"keymap not used: {self._keymap_problems[0]}")
+
+    def _signalled(self, code: int) -> None:
+        self.exit(return_code=code)
+
+    def exit(self, result: None = None, return_code: int = 0, message: object = None) -> None:
+        """Leave; the engine stops its transfers cleanly first, their parts stay."""
+        self.context.engine.stop()
+        super().exit(result, return_code, None)
+
+    async def action_quit(self) -> None:
+        """Leave at once when nothing is running, else ask."""
+        running = [v for v in self.context.engine.snapshot().transfers if v.state is TransferState.RUNNING]
+        if not running:
+            self.exit()
+            return
+        lines = ["Their parts are kept, and the next desk or `reeldesk work` goes on where they stopped."]
+        title = f"{count(len(running), 'transfer')} running. Stop cleanly and leave?"
+        question = ConfirmScreen(title, lines, "Stop and leave", "Stay", no_first=False)
+        self.push_screen(question, lambda yes: self.exit() if yes else None)
+
+    def _fatal_error(self) -> None:
+        # Textual's own shows every local variable: credentials among them.
+        self.context.engine.stop()
+        self.bell()
+        self._exit_renderables.append(crash_report(self._exception))
+        self._close_messages_no_wait()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """An engine that stops by itself is told, never hidden."""
+        if event.worker.name == "engine" and event.state is WorkerState.ERROR and event.worker.error is not None:
+            self._say(f"the engine stopped, nothing is fetched any more: {words_of(event.worker.error)}")
+
+    def _say(self, words: str) -> None:
+        screen = self._mode_screen()
+        if screen is not None:
+            screen.say(words, "bad")
+
+    # What the engine does ----------------------------------------------------------------------------------------
+
+    def _mode_screen(self) -> ModeScreen | None:
+        return next((s for s in self.screen_stack if isinstance(s, ModeScreen) and s.is_mounted), None)
+
+    def _poll(self) -> None:
+        screen = self._mode_screen()
+        if screen is None:
+            return
+        snapshot = self.context.engine.snapshot()
+        changed, self._revision = snapshot.revision != self._revision, snapshot.revision
+        screen.see(snapshot, changed=changed)
+
+    def _minute(self) -> None:
+        screen = self._mode_screen()
+        if screen is not None:
+            screen.minute()

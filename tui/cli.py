@@ -1,0 +1,96 @@
+"""`reeldesk`: the command line. It opens the desk when no command is named; Textual is imported only then."""
+
+import argparse
+import os
+import sys
+
+from tui.commandline import (
+    account,
+    agents,
+    catchup,
+    demo,
+    doctor,
+    fetching,
+    listing,
+    notify,
+    opening,
+    proving,
+    syncing,
+)
+from tui.commandline.output import Output
+from tui.commandline.session import FAULTS, Usage, words
+from vault.errors import ConfigError
+
+_FAMILIES = (demo, syncing, listing, fetching, proving, catchup, notify, agents, account, opening, doctor)
+_EPILOG = """\
+examples:
+  reeldesk demo                         the desk over five emulated services; nothing is configured or touched
+  reeldesk                              the desk over what config.toml names
+  reeldesk sync && reeldesk list --state available
+  reeldesk fetch --all --json
+  reeldesk COMMAND --help               more about a command
+
+exit status: 0 all well; 1 something failed, each one named on stderr; 2 usage or configuration; 130 interrupted
+config.toml: $REELDESK_CONFIG, else in the platform's config folder (`reeldesk doctor` says where)"""
+
+
+class _Version(argparse.Action):
+    """--version, looked up only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: object, **kwargs: object) -> None:
+        print(f"reeldesk {doctor.version()}")
+        parser.exit()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        "reeldesk",
+        description="A desk for meeting recordings: see what is at risk, bring it home with proof, then let it go.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
+    top.set_defaults(run=opening.run_desk)
+    commands = top.add_subparsers(metavar="COMMAND", title="commands; without one the desk opens")
+    for family in _FAMILIES:
+        family.add(commands)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and give its exit status. What fails outside of the program is told in words, never a traceback."""
+    os.umask(0o077)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a title in another script than the locale's must not end a command
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as end:  # argparse has said why
+        return int(end.code or 0)
+    out = Output()
+    try:
+        status = _run(args, out)
+        out.finish()
+    except KeyboardInterrupt:
+        status = 130
+    except OSError as fault:
+        out.fail("stdout", words(fault))
+        status = 1
+    return status
+
+
+def _run(args: argparse.Namespace, out: Output) -> int:
+    try:
+        return int(args.run(args, out))
+    except (Usage, ConfigError) as fault:
+        out.fail("reeldesk", words(fault))
+        return 2
+    except FAULTS as fault:
+        out.fail("reeldesk", words(fault))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

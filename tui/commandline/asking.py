@@ -1,0 +1,27 @@
+"""Credentials come from a hidden prompt or from stdin; never from an argument, which everybody here can read."""
+
+import getpass
+import sys
+
+from providers.secret import InvalidSecret, Secret
+from tui.commandline.session import Usage
+
+_MAX = 64 * 1024
+
+
+def hidden(prompt: str) -> str:
+    """What is typed without being shown, or piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.read(_MAX).strip()
+    try:
+        return getpass.getpass(prompt, stream=sys.stderr).strip()
+    except EOFError:
+        return ""
+
+
+def secret(text: str) -> Secret:
+    """The text as a credential. Raises Usage where it cannot be one."""
+    try:
+        return Secret(text)
+    except InvalidSecret as fault:
+        raise Usage(str(fault)) from None

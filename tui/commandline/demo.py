@@ -1,0 +1,59 @@
+"""`demo`: the five services in a box, with nothing configured and nothing of the user's touched."""
+
+import argparse
+import asyncio
+import os
+import shlex
+from pathlib import Path
+
+from tui.commandline.arguments import Commands, command
+from tui.commandline.opening import open_desk
+from tui.commandline.output import Output
+from tui.commandline.session import supervise
+
+BANNER = "demo: emulated services, a temporary folder; nothing of yours is touched, and it is gone afterwards"
+_SECRETS = "REELDESK_SECRET_"
+_EXAMPLES = """\
+  reeldesk demo
+  reeldesk demo --serve /tmp/boxes &
+  set -a; . /tmp/boxes/env; REELDESK_CONFIG=/tmp/boxes/config.toml REELDESK_DATA=/tmp/boxes/data; set +a
+  reeldesk sync && reeldesk list"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "demo", "open the desk over five emulated services", run, _EXAMPLES)
+    parser.add_argument(
+        "--serve",
+        metavar="DIR",
+        type=Path,
+        help="only run the services: write DIR/config.toml and DIR/env, print `ready`, run until interrupted",
+    )
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Open the desk over the emulators, or only serve them."""
+    from providers.demo import Demo
+
+    if args.serve is not None:
+        args.serve.mkdir(parents=True, exist_ok=True)
+        with Demo(args.serve) as demo:
+            (args.serve / "env").write_text(environment_file(demo.environ), "utf-8")
+            return supervise(_serve(out))
+    with Demo() as demo:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("REELDESK_")}
+        return open_desk(ours | demo.environ, banner=BANNER)
+
+
+async def _serve(out: Output) -> int:
+    """Say that the services answer, and wait for the interruption."""
+    out.line("ready")
+    out.flush()
+    await asyncio.Event().wait()
+    return out.status
+
+
+def environment_file(environ: dict[str, str]) -> str:
+    """The secrets' variables as lines for a shell, or for whoever splits at the first `=`."""
+    chosen = {name: value for name, value in environ.items() if name.startswith(_SECRETS)}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in chosen.items())

@@ -1,0 +1,135 @@
+"""`fetch` brings assets home."""
+
+import argparse
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from providers.models import AssetId
+from tui.commandline.arguments import (
+    Commands,
+    account_option,
+    assets_or_all,
+    check_accounts,
+    check_assets,
+    command,
+    json_option,
+)
+from tui.commandline.output import Output
+from tui.commandline.session import FAULTS, each, on_loop, words
+from tui.figures import count, rate, size
+from vault import rules
+from vault.views import AssetView, LocalState, Query, TransferState, TransferView
+
+if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
+    from vault.desk import Desk
+
+AT_ONCE = 4
+_QUEUED = (LocalState.QUEUED, LocalState.FETCHING)
+_FETCH = """\
+  reeldesk fetch --all
+  reeldesk fetch advice/xyz789/archive.abc123
+  reeldesk fetch --all --account advice --json | jq -r .path"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    fetch = command(commands, "fetch", "bring assets home, with proof", run_fetch, _FETCH)
+    assets_or_all(fetch, "whatever is available and not held")
+    account_option(fetch, "with --all: only this account's")
+    json_option(fetch)
+
+
+def run_fetch(args: argparse.Namespace, out: Output) -> int:
+    """Fetch what is named, or whatever is available."""
+    return on_loop(lambda desk: _fetch(desk, args, out))
+
+
+async def _fetch(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
+    check_assets(desk, args)
+    check_accounts(desk, [args.account] if args.account is not None else [])
+    chosen = _available(desk, args.account or "", out) if args.all else list(dict.fromkeys(args.assets))
+    meter = Meter(out, len(chosen))
+
+    async def one(identity: AssetId) -> None:
+        view = await _fetch_one(desk, identity, meter, out)
+        meter.done(identity)
+        _show(desk, identity, view, args.json, out)
+
+    await each(chosen, AT_ONCE, one)
+    return out.status
+
+
+def _available(desk: "Desk", account: str, out: Output) -> list[AssetId]:
+    """What `fetch --all` takes; what it leaves is no failure, but said."""
+    taken, left = [], Counter[str]()
+    for view in desk.assets(Query(account=account)):
+        if _is_paused(desk, view):
+            left["paused"] += 1
+        elif rules.is_ready(view) or (view.local in _QUEUED and view.state.downloadable):
+            taken.append(view.identity)
+        elif view.local is not LocalState.HELD and view.identity.kind.fetchable:
+            left[str(view.state)] += 1
+    if left:
+        out.note("not to be had now: " + ", ".join(f"{count} {state}" for state, count in sorted(left.items())))
+    if not taken:
+        out.note("nothing to fetch")
+    return taken
+
+
+def _is_paused(desk: "Desk", view: AssetView) -> bool:
+    transfer = desk.transfer(view.identity) if view.local is LocalState.QUEUED else None
+    return transfer is not None and transfer.state is TransferState.PAUSED
+
+
+async def _fetch_one(desk: "Desk", identity: AssetId, meter: "Meter", out: Output) -> AssetView | None:
+    """The asset as held now; None where it is not, which is then named with its reason."""
+    try:
+        view = desk.asset(identity) or await desk.adopt(identity)
+        if view.local is LocalState.HELD:
+            out.note(f"{identity}: it is held already")
+            return view
+        desk.resume(identity)  # whoever asks for it now does not want it to stay paused
+        return await desk.fetch_now(identity, meter.show)
+    except FAULTS as fault:
+        out.fail(str(identity), words(fault))
+        return None
+
+
+def _show(desk: "Desk", identity: AssetId, view: AssetView | None, as_json: bool, out: Output) -> None:
+    """Print what became of an asset: as JSON whatever became of it, for a person the file that is held."""
+    if not as_json:
+        if view:
+            out.line(f"{identity}  {size(view.size)}  {view.path}")
+        return
+    known = view or desk.asset(identity)
+    if known:
+        out.record(known.record())
+    out.flush()
+
+
+class Meter:
+    """How far the transfers of a `fetch` are, as one line."""
+
+    def __init__(self, out: Output, total: int) -> None:
+        self._out = out
+        self._total = total
+        self._ended = 0
+        self._running: dict[AssetId, TransferView] = {}
+
+    def show(self, transfer: TransferView) -> None:
+        """Take in news of a transfer."""
+        self._running[transfer.asset] = transfer
+        self._out.progress(self._words())
+
+    def done(self, identity: AssetId) -> None:
+        """An asset is through, well or not."""
+        self._running.pop(identity, None)
+        self._ended += 1
+
+    def _words(self) -> str:
+        received = sum(each.received for each in self._running.values())
+        speed = sum(each.rate or 0.0 for each in self._running.values())
+        totals = [each.total for each in self._running.values()]
+        expected = None if None in totals else sum(total or 0 for total in totals)
+        done = f"{self._ended} of {count(self._total, 'asset')}"
+        return f"{done} · running: {size(received)} of {size(expected)} · {rate(speed)}"

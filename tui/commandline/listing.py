@@ -1,0 +1,74 @@
+"""`list`: what is known of every asset, from the ledger alone."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from providers.models import RemoteState
+from providers.text import safe_text
+from tui.commandline.arguments import Commands, account_option, check_accounts, command, json_option
+from tui.commandline.output import Output
+from tui.commandline.session import with_desk
+from tui.figures import size, when
+from vault.views import AssetView, LocalState, Query
+
+if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
+    from vault.desk import Desk
+
+HEAD = ("ASSET", "STATE", "LOCAL", "SIZE", "DEADLINE", "TITLE", "ERROR")
+_EXAMPLES = """\
+  reeldesk list
+  reeldesk list budget --account advice --state available
+  reeldesk list --local held --json | jq -r .path"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = command(commands, "list", "show what is known of every asset", run, _EXAMPLES)
+    parser.add_argument("query", nargs="*", metavar="QUERY", help="words in title, people, ids or account")
+    account_option(parser, "only this account")
+    parser.add_argument("--state", choices=[*RemoteState], help="only what the service says is so", metavar="S")
+    parser.add_argument("--local", choices=[*LocalState], help="only what is so on this machine", metavar="S")
+    json_option(parser)
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Print the assets."""
+    return with_desk(lambda desk: _list(desk, args, out))
+
+
+def _list(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
+    check_accounts(desk, [args.account] if args.account is not None else [])
+    query = Query(
+        text=" ".join(args.query),
+        account=args.account or "",
+        state=RemoteState(args.state) if args.state else None,
+        local=LocalState(args.local) if args.local else None,
+    )
+    assets = desk.assets(query)
+    if args.json:
+        for asset in assets:
+            out.record(asset.record())
+            if out.unheard:
+                break
+    elif not out.table(HEAD, map(row, assets)) and not out.unheard:
+        out.note("nothing is known yet; `reeldesk sync` asks the services" if query == Query() else "nothing fits")
+    return out.status
+
+
+def row(asset: AssetView) -> tuple[str, ...]:
+    """An asset as cells under HEAD."""
+    return (
+        str(asset.identity),
+        state_words(asset),
+        asset.local,
+        size(asset.size),
+        when(asset.deadline),
+        safe_text(asset.title, 60),
+        asset.error,
+    )
+
+
+def state_words(asset: AssetView) -> str:
+    """The remote state, with the service's own word where that says more."""
+    same = asset.provider_state.lower() in ("", asset.state)
+    return str(asset.state) if same else f"{asset.state} ({asset.provider_state})"

@@ -1,0 +1,102 @@
+"""`verify` reads what is held again; `release` lets the service delete what is proven here."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from providers.models import AssetId
+from tui.commandline.arguments import Commands, asset, assets_or_all, check_accounts, check_assets, command, json_option
+from tui.commandline.output import Output
+from tui.commandline.session import Usage, attempt, on_loop, with_desk
+from vault import rules
+from vault.views import LocalState, Query
+
+if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
+    from vault.desk import Desk
+    from vault.keeping import Verification
+
+_VERIFY = """\
+  reeldesk verify --all
+  reeldesk verify advice/xyz789/archive.abc123"""
+_RELEASE = """\
+  reeldesk release advice/xyz789/archive.abc123          # says what would happen
+  reeldesk release advice/xyz789/archive.abc123 --yes"""
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    verify = command(commands, "verify", "read what is held again and compare it with its proof", run_verify, _VERIFY)
+    assets_or_all(verify, "whatever was proven once")
+    json_option(verify)
+    release = command(commands, "release", "let the service delete what is proven here", run_release, _RELEASE)
+    release.add_argument("assets", nargs="+", metavar="ASSET", type=asset, help="as `reeldesk list` prints it")
+    release.add_argument("--yes", action="store_true", help="do it; without this it only says what would happen")
+    json_option(release)
+
+
+def run_verify(args: argparse.Namespace, out: Output) -> int:
+    """Read files again; what is damaged or lost is named."""
+    return on_loop(lambda desk: _verify(desk, args, out))
+
+
+async def _verify(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
+    check_assets(desk, args)
+    proven = (view.identity for view in desk.assets(Query()) if not rules.why_not_verify(view))
+    chosen = list(proven) if args.all else list(dict.fromkeys(args.assets))
+    if not chosen:
+        out.note("nothing was ever proven here")
+    for identity in chosen:
+        found = await attempt(out, identity, desk.verify(identity))
+        if found and found.state is not LocalState.HELD:
+            out.fail(str(identity), f"{found.state}: {found.words}")
+        _show(desk, identity, found, args.json, out)
+    return out.status
+
+
+def _show(desk: "Desk", identity: AssetId, found: "Verification | None", as_json: bool, out: Output) -> None:
+    """Print what was found: as JSON whatever it is, for a person what was checked of a file that is held."""
+    view = desk.asset(identity) if as_json else None
+    if view:
+        checks = found.proof.checks if found and found.proof else ()
+        stated = [{"name": check.name, "outcome": check.outcome, "words": check.words} for check in checks]
+        out.record({**view.record(), "checks": stated})
+    elif found and found.state is LocalState.HELD:
+        out.line(f"{identity}  {found.state}  {found.words}")
+    out.flush()
+
+
+def run_release(args: argparse.Namespace, out: Output) -> int:
+    """Let the service delete the assets, each only with a proven copy here; without --yes only say so."""
+    if args.yes:
+        return on_loop(lambda desk: _release(desk, args, out))
+    return with_desk(lambda desk: _rehearse(desk, args.assets, out))
+
+
+def _rehearse(desk: "Desk", assets: list[AssetId], out: Output) -> int:
+    check_accounts(desk, [identity.account for identity in assets])
+    for identity in assets:
+        why_not = _why_not_release(desk, identity)
+        out.note(f"{identity}: " + (f"would be refused: {why_not}" if why_not else "the service would delete it"))
+    raise Usage("nothing was released; say --yes to do it")
+
+
+async def _release(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
+    check_accounts(desk, [identity.account for identity in args.assets])
+    for identity in dict.fromkeys(args.assets):
+        why_not = _why_not_release(desk, identity)
+        if why_not:
+            out.fail(str(identity), why_not)
+        done = None if why_not else await attempt(out, identity, desk.release(identity))
+        view = done or desk.asset(identity)
+        if view and args.json:
+            out.record(view.record())
+        elif done:
+            out.line(f"{identity}  released; the service says {done.provider_state or done.state}")
+        out.flush()
+    return out.status
+
+
+def _why_not_release(desk: "Desk", identity: AssetId) -> str:
+    view = desk.asset(identity)
+    if view is None:
+        return f"it is not known here; `reeldesk sync {identity.account}` asks the service"
+    return rules.why_not_release(view, desk.capabilities(identity.account))

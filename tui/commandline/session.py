@@ -1,0 +1,109 @@
+"""How a command runs: over an opened desk, on a loop that a signal ends cleanly, with faults named in words."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from providers.base import ProviderError
+from tui.commandline.output import Output
+from vault.errors import VaultError
+
+if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
+    from vault.desk import Desk
+
+FAULTS = (ProviderError, VaultError, OSError)
+"""What goes wrong outside of the program: the service, the network, the vault, the disk."""
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_T = TypeVar("_T")
+
+
+class Usage(Exception):
+    """What was asked for cannot be meant; nothing was done. The text is for a person."""
+
+
+def words(fault: BaseException) -> str:
+    """A fault in words for a person."""
+    if isinstance(fault, OSError) and fault.strerror:
+        return f"{fault.filename}: {fault.strerror}" if fault.filename else fault.strerror
+    return str(fault)
+
+
+def with_desk(work: "Callable[[Desk], int]") -> int:
+    """Open the configured desk, do something quick with it, and close it."""
+    from vault.desk import Desk
+
+    desk = Desk.open(os.environ)
+    try:
+        return work(desk)
+    finally:
+        desk.close()
+
+
+def on_loop(work: "Callable[[Desk], Awaitable[int]]") -> int:
+    """Open the configured desk and do something that takes its time; the providers are signed out at the end."""
+
+    async def signing_out(desk: "Desk") -> int:
+        try:
+            return await work(desk)
+        finally:
+            await desk.aclose()
+
+    return with_desk(lambda desk: supervise(signing_out(desk)))
+
+
+def supervise(work: Coroutine[Any, Any, int]) -> int:
+    """Run `work` and give its status. SIGINT, SIGTERM or SIGHUP cancels it: then 128 + the signal's number.
+
+    A second signal does not wait for the end of the first one's work.
+    """
+
+    async def watched() -> int:
+        loop, task, caught = asyncio.get_running_loop(), asyncio.current_task(), list[int]()
+        watching = [each for each in _ENDING if signal.getsignal(each) is not signal.SIG_IGN]  # nohup stays nohup
+
+        def unwatch() -> None:
+            while watching:
+                loop.remove_signal_handler(watching.pop())
+
+        def stop(number: int) -> None:
+            unwatch()
+            caught.append(number)
+            if task:
+                task.cancel()
+
+        for each in watching:
+            loop.add_signal_handler(each, stop, each)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not caught:
+                raise
+            return 128 + caught[0]
+        finally:
+            unwatch()
+
+    return asyncio.run(watched())
+
+
+async def each(items: Iterable[_T], at_once: int, work: Callable[[_T], Awaitable[None]]) -> None:
+    """Do `work` for every item, `at_once` of them at a time, in their order."""
+    rest = iter(items)
+
+    async def worker() -> None:
+        for item in rest:
+            await work(item)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(worker())
+
+
+async def attempt(out: Output, subject: object, work: Awaitable[_T]) -> _T | None:
+    """What `work` gives; None where it failed, which is then named as `subject`'s fault."""
+    try:
+        return await work
+    except FAULTS as fault:
+        out.fail(str(subject), words(fault))
+        return None

@@ -1,0 +1,102 @@
+"""`sync` asks the services what they have; `ingest` takes in a saved webhook payload."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from providers.models import Delivery
+from tui.commandline.arguments import Commands, check_accounts, command
+from tui.commandline.output import Output
+from tui.commandline.session import Usage, attempt, each, on_loop
+from tui.figures import count
+
+if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
+    from vault.desk import Desk
+
+AT_ONCE = 4
+MAX_PAYLOAD = 256 * 1024
+"""No webhook of these services is nearly as large (bytes)."""
+SIGNATURE = "cronofy-hmac-sha256"
+"""The one header in which any of the services signs."""
+_SYNC = """\
+  reeldesk sync
+  reeldesk sync advice calls"""
+_INGEST = """\
+  reeldesk ingest agents saved.json --signature 5DxentQi5YSX…
+  curl -s … | reeldesk ingest rooms -"""
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    sync = command(commands, "sync", "ask the services what they have", run_sync, _SYNC)
+    sync.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="only these; without any: all")
+    ingest = command(commands, "ingest", "take in a saved webhook payload", run_ingest, _INGEST)
+    ingest.add_argument("account", metavar="ACCOUNT", help="whose service sent it")
+    ingest.add_argument("file", metavar="FILE", help="the body, byte for byte; - reads it from stdin")
+    ingest.add_argument("--signature", metavar="S", help="the signature header that came with it, where there is one")
+    ingest.add_argument(
+        "--header", action="append", default=[], metavar="'NAME: VALUE'", type=header, help="a header that came with it"
+    )
+
+
+def run_sync(args: argparse.Namespace, out: Output) -> int:
+    """Ask the accounts; each one that fails is named, the others go on."""
+    return on_loop(lambda desk: _sync(desk, args.accounts, out))
+
+
+async def _sync(desk: "Desk", named: list[str], out: Output) -> int:
+    check_accounts(desk, named)
+    accounts = list(dict.fromkeys(named)) or [account.name for account in desk.accounts()]
+    if not accounts:
+        raise Usage(f"no account is configured in {desk.config.path}; `reeldesk demo` shows what one can do")
+
+    async def one(account: str) -> None:
+        report = await attempt(out, account, desk.sync(account))
+        if report:
+            told = f"{count(report.meetings, 'meeting')}, {count(report.assets, 'asset')}, {report.new} new"
+            out.line(f"{account}: {told}" + (f"; {report.words}" if report.words else ""))
+
+    await each(accounts, AT_ONCE, one)
+    return out.status
+
+
+def run_ingest(args: argparse.Namespace, out: Output) -> int:
+    """Verify, read and record the payload, as if the service had sent it now."""
+    return on_loop(lambda desk: _ingest(desk, args, out))
+
+
+async def _ingest(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
+    check_accounts(desk, [args.account])
+    body = _read(args.file)
+    headers = {"content-type": media_type(body), **dict(args.header)}
+    if args.signature is not None:
+        headers[SIGNATURE] = args.signature
+    said = await attempt(out, args.account, desk.take_in(args.account, Delivery(headers, body)))
+    if said:
+        out.line(f"{args.account}: {said.topic} ({said.verified})")
+    return out.status
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        body = sys.stdin.buffer.read(MAX_PAYLOAD + 1)
+    else:
+        with Path(name).open("rb") as file:
+            body = file.read(MAX_PAYLOAD + 1)
+    if len(body) > MAX_PAYLOAD:
+        raise Usage(f"{name}: larger than {MAX_PAYLOAD // 1024} KiB: this is no webhook's payload")
+    return body
+
+
+def media_type(body: bytes) -> str:
+    """What a saved body is, by its look: JSON or a form."""
+    return "application/json" if body.lstrip()[:1] in (b"{", b"[") else "application/x-www-form-urlencoded"
+
+
+def header(text: str) -> tuple[str, str]:
+    """A header on the command line, for argparse: its name lower-case."""
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no header: expected 'Name: value'")
+    return name.strip().lower(), value.strip()

@@ -1,0 +1,166 @@
+"""Every action of the desk, once: from here come the bindings, the key line, the help and the palette."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+EVERYWHERE = frozenset({"desk", "transfers", "rooms", "notifications", "accounts"})
+DESK = frozenset({"desk"})
+TRANSFERS = frozenset({"transfers"})
+ROOMS = frozenset({"rooms"})
+NOTIFICATIONS = frozenset({"notifications"})
+ACCOUNTS = frozenset({"accounts"})
+LISTS = frozenset({"list"})
+"""Bound by the widgets that have a cursor, on whatever screen they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One action: its id (unique, the name for a keymap), its keys, a word for the key line, a sentence for the help.
+
+    `screens`: where it is bound. `show`: its place in the key line, lower comes first, 0 for not there.
+    """
+
+    id: str
+    keys: str
+    words: str
+    help: str
+    screens: frozenset[str]
+    group: str
+    show: int = 0
+    priority: bool = False
+    """Bound even while an input has focus (never for letters)."""
+
+    @property
+    def method(self) -> str:
+        """What the screen (or widget) names the method that does it."""
+        return "do_" + self.id.replace(".", "_").replace("-", "_")
+
+    @property
+    def binding(self) -> Binding:
+        """For Textual."""
+        action = f"perform('{self.id}')"
+        return Binding(self.keys or f"unbound-{self.id}", action, self.words, show=False, id=self.id, priority=self.priority)
+
+
+def _c(
+    id_: str, keys: str, words: str, help_: str, screens: frozenset[str], group: str, show: int = 0, *, priority: bool = False
+) -> Command:
+    return Command(id_, keys, words, help_, screens, group, show, priority)
+
+
+_MOVE, _SEE, _ACT, _GO, _FORM = "Move", "See", "Act", "Go", "Form"
+_RECORDED = DESK | TRANSFERS
+
+COMMANDS: tuple[Command, ...] = (
+    _c("move.down", "j,down", "Down", "One line down.", LISTS, _MOVE),
+    _c("move.up", "k,up", "Up", "One line up.", LISTS, _MOVE),
+    _c("move.top", "g,home", "Top", "To the first line.", LISTS, _MOVE),
+    _c("move.bottom", "G,end", "Bottom", "To the last line.", LISTS, _MOVE),
+    _c("move.half-down", "ctrl+d", "Half down", "Half a page down.", LISTS, _MOVE),
+    _c("move.half-up", "ctrl+u", "Half up", "Half a page up.", LISTS, _MOVE),
+    _c("move.page-down", "pagedown", "Page down", "A page down.", LISTS, _MOVE),
+    _c("move.page-up", "pageup", "Page up", "A page up.", LISTS, _MOVE),
+    _c("move.open", "enter", "Open", "Open what the cursor is on.", LISTS, _MOVE),
+    _c("asset.fetch", "d", "Download", "Queue every asset of the marked meetings, or of the current one; in the pane, one asset.", DESK, _ACT, 1),
+    _c("asset.verify", "v", "Verify", "Read the held files again and compare them with their proof.", DESK, _ACT, 2),
+    _c("asset.release", "A", "Release", "Let the service delete what is proven here. Asks first.", DESK, _ACT, 3),
+    _c("list.mark", "space", "Mark", "Mark or unmark the current meeting and go on.", DESK, _ACT, 9),
+    _c("list.unmark", "U", "Unmark all", "Take every mark away.", DESK, _ACT),
+    _c("transfer.cancel", "x", "Cancel", "Cancel the transfer.", _RECORDED, _ACT, 10),
+    _c("transfer.pause", "p", "Pause", "Pause the transfer, or let it go on.", _RECORDED, _ACT, 11),
+    _c("transfer.retry", "t", "Retry", "Try an ended transfer again.", TRANSFERS, _ACT, 3),
+    _c("transfer.later", "J", "Later", "Move the transfer down in the queue.", TRANSFERS, _ACT, 4),
+    _c("transfer.sooner", "K", "Sooner", "Move the transfer up in the queue.", TRANSFERS, _ACT, 5),
+    _c("sync", "r", "Sync", "Ask the services now: the selected account, or all.", DESK | TRANSFERS | ACCOUNTS, _ACT, 7),
+    _c("list.filter", "/", "Filter", "Show only meetings with these words; esc clears it.", DESK, _SEE, 4),
+    _c("list.sort", "s", "Sort", "Sort by start, title, state, size, deadline, account in turn.", DESK, _SEE, 8),
+    _c("list.reverse", "S", "Reverse", "Turn the order round.", DESK, _SEE),
+    _c("list.faults", "f", "Faults", "Show only where something is wrong.", DESK, _SEE, 6),
+    _c("list.risk", "R", "At risk", "Show only what is not held here and has a deadline.", DESK, _SEE, 5),
+    _c("account.previous", "left_square_bracket", "Account before", "Select the account before.", EVERYWHERE - TRANSFERS - ACCOUNTS, _SEE),
+    _c("account.next", "right_square_bracket,a", "Account", "Select the next account.", EVERYWHERE - TRANSFERS - ACCOUNTS, _SEE, 14),
+    _c("show.raw", "w", "Raw", "Show the record as the service gave it, secrets redacted.", DESK, _SEE, 12),
+    _c("asset.link", "o", "Link", "Send the link to the terminal's clipboard and show it.", DESK, _SEE, 13),
+    _c("asset.copy", "y", "Copy", "Choose what to send to the terminal's clipboard.", _RECORDED, _SEE, 13),
+    _c("undo", "u", "Undo", "Take the last queueing or marking back.", DESK, _ACT, 15),
+    _c("repeat", ".", "Repeat", "Do the last action again, here.", DESK, _ACT, 16),
+    _c("room.refresh", "r", "Refresh", "Ask for the room's catch-up now.", ROOMS, _ACT, 1),
+    _c("room.copy", "y", "Copy", "Send the shown text to the terminal's clipboard.", ROOMS, _SEE, 3),
+    _c("room.live", "l", "Latest", "Leave the history: back to the latest text.", ROOMS, _SEE, 2),
+    _c("form.save", "ctrl+s", "Save", "Send the form to the service.", NOTIFICATIONS, _FORM, 1, priority=True),
+    _c("form.reload", "r", "Reload", "Read again what is set at the service; asks when something was changed here.", NOTIFICATIONS, _FORM, 2),
+    _c("form.edit", "i,enter", "Edit", "Go into the form.", NOTIFICATIONS, _FORM, 3),
+    _c("account.check", "c", "Check", "Make the cheapest honest call and say what works.", ACCOUNTS, _ACT, 1),
+    _c("mode.desk", "1", "Desk", "Meetings and their recordings.", EVERYWHERE, _GO),
+    _c("mode.transfers", "2", "Transfers", "The queue, running and ended.", EVERYWHERE, _GO),
+    _c("mode.rooms", "3", "Rooms", "Catch-ups of running calls (ProCONF).", EVERYWHERE, _GO),
+    _c("mode.notifications", "4", "Notifications", "The recording notifications (Temasys).", EVERYWHERE, _GO),
+    _c("mode.webhooks", "5", "Webhooks", "What the services announce to us.", EVERYWHERE, _GO),
+    _c("mode.accounts", "6", "Accounts", "Accounts, credentials and their last errors.", EVERYWHERE, _GO),
+    _c("back", "escape", "Back", "Leave an input, clear the filter, then the marks, then go back.", EVERYWHERE, _GO),
+    _c("help", "question_mark", "Help", "All keys and signs.", EVERYWHERE, _GO, 90),
+    _c("palette", "ctrl+p", "Palette", "Find an action by its words.", EVERYWHERE, _GO, 92, priority=True),
+    _c("theme", "", "Theme", "Go to the next theme: dark, light, the terminal's own colours.", EVERYWHERE, _SEE),
+    _c("quit", "q,ctrl+q,ctrl+c", "Quit", "Stop cleanly and leave; asks while transfers run.", EVERYWHERE, _GO, 91),
+)
+
+BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
+
+
+def on(place: str) -> tuple[Command, ...]:
+    """The commands of a screen, or of the lists ("list"), as they stand in the registry."""
+    return tuple(command for command in COMMANDS if place in command.screens)
+
+
+def bindings(place: str) -> list[Binding]:
+    """A screen's bindings, from the registry."""
+    return [command.binding for command in on(place)]
+
+
+_NAMES = {
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "slash": "/",
+    "full_stop": ".",
+    "escape": "esc",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+}
+
+
+def spoken(keys: str) -> str:
+    """The keys as a person reads them: `j down`, `^d`."""
+    names = (_NAMES.get(key.strip(), key.strip()) for key in keys.split(",") if key.strip())
+    return " ".join(name.replace("ctrl+", "^") for name in names)
+
+
+def keys_of(command: Command, keymap: Mapping[str, str]) -> str:
+    """The command's keys, after a person's own keymap."""
+    return keymap.get(command.id, command.keys)
+
+
+def keymap_problems(keymap: Mapping[str, str]) -> tuple[str, ...]:
+    """What is wrong with a person's keymap, in words: unknown ids, and keys that two commands of a screen would share."""
+    problems = [f"no command is called {name!r}" for name in keymap if name not in BY_ID]
+    for place in sorted(EVERYWHERE):
+        problems += _clashes(place, (*on(place), *on("list")), keymap)
+    return tuple(dict.fromkeys(problems))
+
+
+def _clashes(place: str, commands: Iterable[Command], keymap: Mapping[str, str]) -> list[str]:
+    taken: dict[str, str] = {}
+    problems = []
+    for command in commands:
+        for key in keys_of(command, keymap).split(","):
+            name = key.strip()
+            if name and taken.setdefault(name, command.id) != command.id and not _nested(taken[name], command.id):
+                problems.append(f"on {place}, {spoken(name)} is both {taken[name]} and {command.id}")
+    return problems
+
+
+def _nested(one: str, other: str) -> bool:
+    # Enter edits the form only where no list has the cursor: the list's own binding comes first.
+    return {one, other} == {"move.open", "form.edit"}

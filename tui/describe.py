@@ -1,0 +1,168 @@
+"""A meeting, its assets and an account in lines: what the panes show. Pure: values in, lines out."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from tui import label
+from tui.label import Glyphs, plain
+from tui.rows import health, state_cell
+from tui.widgets.ink import Line, wrap
+from tui.widgets.lines import Row
+from vault.proof import Outcome, Proof
+from vault.views import AccountView, AssetView, Event, MeetingView
+
+_OUTCOMES = {
+    Outcome.PASSED: ("passed", "good"),
+    Outcome.FAILED: ("FAILED", "bad"),
+    Outcome.NOT_STATED: ("nothing to compare with", "dim"),
+    Outcome.UNREADABLE: ("could not be read", "warn"),
+}
+_INDENT = 2
+
+
+def field(name: str, value: str, width: int, ink: str = "") -> list[Row]:
+    """A name and its value, which wraps under itself; a long name has a line of its own."""
+    name, value = plain(name), plain(value)
+    if not value:
+        return []
+    head = f"{name} "
+    if len(head) > width // 3:
+        rows = [Row(((label.cut(name, width), "dim"),))]
+        return rows + [Row(((" " * _INDENT, ""), (part, ink))) for part in wrap(value, width - _INDENT)]
+    first, *rest = wrap(value, width - len(head))
+    rows = [Row(((head, "dim"), (first, ink)))]
+    return rows + [Row(((" " * len(head), ""), (part, ink))) for part in rest]
+
+
+def fields(pairs: Iterable[tuple[str, str]], width: int) -> list[Row]:
+    """Several of them."""
+    return [row for name, value in pairs for row in field(name, value, width)]
+
+
+def words(text: str, width: int, ink: str = "") -> list[Row]:
+    """A text of its own, wrapped."""
+    return [Row(((part, ink),)) for part in wrap(label.safe_block(text), width)]
+
+
+def heading(text: str, width: int, glyphs: Glyphs) -> list[Row]:
+    """A title over a part."""
+    rule = glyphs.rule * max(width - len(text) - 1, 0)
+    return [Row(()), Row(((text, "head"), (f" {rule}", "dim")))]
+
+
+def meeting_rows(
+    view: MeetingView, asset: AssetView | None, trail: tuple[Event, ...], width: int, glyphs: Glyphs, now: datetime
+) -> list[Row]:
+    """The metadata pane: the meeting, its assets as entries of the cursor, and the chosen asset in full."""
+    rows = [Row(((part, "strong"),)) for part in wrap(plain(view.title) or plain(view.meeting), width)]
+    rows += fields(
+        (
+            ("account", f"{view.account} ({view.provider})"),
+            ("id", view.meeting),
+            ("start", label.when(view.started_at)),
+            ("end", label.when(view.ended_at) if view.ended_at else ""),
+            ("state", view.provider_state),
+            ("people", ", ".join(view.people)),
+        ),
+        width,
+    )
+    rows += heading("Assets", width, glyphs)
+    if not view.assets:
+        rows += words("none known yet", width, "dim")
+    for each in view.assets:
+        rows.append(Row(asset_line(each, glyphs, now), each.identity))
+    if asset is not None:
+        rows += asset_rows(asset, trail, width, glyphs, now)
+    rows += heading("Known from", width, glyphs)
+    rows += words(view.origin or "the service did not say", width)
+    rows += fields((("first", label.when(view.first_seen)), ("last", label.when(view.last_seen))), width)
+    rows += _details("More", view.details, width, glyphs)
+    return rows
+
+
+def asset_line(asset: AssetView, glyphs: Glyphs, now: datetime) -> Line:
+    """An asset as an entry of the pane's small list."""
+    name = str(asset.identity.kind) + (f".{plain(asset.identity.variant)}" if asset.identity.variant else "")
+    tail: Line = ((f" {label.size(asset.size)}", "dim"),) if asset.size is not None else ()
+    if asset.deadline is not None:
+        tail += ((f" {label.slack(asset.deadline, now)}", label.slack_ink(asset.deadline, now)),)
+    return (*state_cell(asset.state, asset.local, glyphs), (f" {name}", ""), *tail)
+
+
+def asset_rows(
+    asset: AssetView, trail: tuple[Event, ...], width: int, glyphs: Glyphs, now: datetime
+) -> list[Row]:
+    """All that is known of one asset."""
+    rows = heading(str(asset.identity.kind), width, glyphs)
+    says = f"{asset.state} ({plain(asset.provider_state)})" if asset.provider_state else str(asset.state)
+    rows += fields((("service", says), ("here", str(asset.local))), width)
+    rows += field("error", asset.error, width, "bad")
+    rows += field("warning", asset.warning, width, "warn")
+    if asset.deadline is not None:
+        left = f"{label.when(asset.deadline)} ({label.slack(asset.deadline, now)})"
+        rows += field("deleted", left, width, label.slack_ink(asset.deadline, now))
+    rows += fields(
+        (
+            ("size", f"{label.size(asset.size)} ({asset.size} bytes)" if asset.size is not None else ""),
+            ("path", asset.path),
+            ("sha256", asset.sha256),
+            ("stated", asset.checksum_stated),
+            ("link", asset.link),
+            ("id", str(asset.identity)),
+        ),
+        width,
+    )
+    rows += proof_rows(asset.proof, width, glyphs)
+    rows += heading("Custody", width, glyphs)
+    if not trail:
+        rows += words("nothing happened to it here yet", width, "dim")
+    for event in trail:
+        rows += field(label.when_short(event.at), f"{event.what}: {event.words}" if event.words else event.what, width)
+    rows += _details("Asset", asset.details, width, glyphs)
+    rows += _details("Found again by", asset.locator, width, glyphs)
+    return rows
+
+
+def proof_rows(proof: Proof | None, width: int, glyphs: Glyphs) -> list[Row]:
+    """Each check in words, and no more than what was checked."""
+    rows = heading("Proof", width, glyphs)
+    if proof is None:
+        return rows + words("none: nothing of it was ever fetched and checked here", width, "dim")
+    for check in proof.checks:
+        outcome, ink = _OUTCOMES[check.outcome]
+        rows += field(check.name, f"{outcome}: {check.words}", width, ink)
+    rows += fields((("proven", label.when(proof.proven_at)), ("from", proof.source)), width)
+    if proof.missing:
+        rows += field("for release", f"not enough: {proof.missing}", width, "warn")
+    return rows
+
+
+def _details(title: str, details: Mapping[str, str], width: int, glyphs: Glyphs) -> list[Row]:
+    rows = [row for name, value in details.items() for row in field(name, value, width)]
+    return heading(title, width, glyphs) + rows if rows else []
+
+
+def account_rows(view: AccountView, width: int, glyphs: Glyphs, now: datetime, *, syncing: bool) -> list[Row]:
+    """An account with where each secret is kept, never a secret."""
+    rows = [Row(((plain(view.name), "strong"), (f"  {plain(view.label)}", "dim")))]
+    rows.append(Row(health(view, glyphs, syncing=syncing)))
+    rows += field("error", view.error, width, "bad")
+    if not view.verify:
+        rows += field("TLS", "the certificate is NOT checked (verify = false): anyone in between can read along", width, "bad")
+    rows += fields(
+        (
+            ("address", view.address),
+            ("asked", f"{label.when(view.synced_at)} ({label.ago(view.synced_at, now)})" if view.synced_at else "never"),
+            ("found by", view.found_by),
+            ("can", ", ".join(sorted(view.capabilities))),
+            ("holds", f"{view.held} of {label.count(view.assets, 'asset')} in {label.count(view.meetings, 'meeting')}"),
+            ("at risk", str(view.at_risk)),
+            ("faults", str(view.faults)),
+        ),
+        width,
+    )
+    rows += heading("Credentials", width, glyphs)
+    if not view.secrets:
+        rows += words("this account needs none", width, "dim")
+    rows += fields(view.secrets.items(), width)
+    return rows

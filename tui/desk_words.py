@@ -1,0 +1,114 @@
+"""The desk's words: what the list shows now, why it is empty, why a key cannot act."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tui import label
+from tui.acts import Acts, most_common
+from tui.context import Context
+from tui.label import plain
+from tui.widgets.ink import Line
+from vault import rules
+from vault.views import AccountView, AssetView, MeetingView, Query
+
+if TYPE_CHECKING:
+    from tui.widgets.table import Table
+    from vault.engine import Snapshot
+
+
+def state_line(
+    query: Query, accounts: Sequence[AccountView], table: "Table[Any]", marks: int, snapshot: "Snapshot"
+) -> Line:
+    """What is listed: account, count, order, narrowing, marks, whether services answer."""
+    view = next((each for each in accounts if each.name == query.account), None)
+    name = plain(query.account) or "All accounts"
+    place = f"{table.cursor + 1} of {table.total}" if table.total else "none"
+    runs: list[tuple[str, str]] = [(f" {name} ", "strong"), (place, "")]
+    if marks:
+        runs.append((f"  {marks} marked", "mark"))
+    narrowed = [words for words, on in (("faults", query.faults), ("at risk", query.at_risk)) if on]
+    if query.text:
+        narrowed.append(f"with “{plain(query.text)}”")
+    if narrowed:
+        runs.append((f"  only {', '.join(narrowed)}", "warn"))
+    runs.append((f"  by {query.sort} {'down' if query.descending else 'up'}", "dim"))
+    if snapshot.syncing:
+        runs.append((f"  asking {', '.join(sorted(snapshot.syncing))}", "info"))
+    elif not snapshot.online:
+        runs.append(("  offline: no service answers", "bad"))
+    elif view is not None and view.error:
+        runs.append((f"  {plain(view.error)}", "bad"))
+    return tuple(runs)
+
+
+def empty_words(context: Context, accounts: Sequence[AccountView], query: Query) -> tuple[str, ...]:
+    """Why the list is empty, and what to do next."""
+    if not accounts:
+        return (
+            "No account is configured yet.",
+            f"Write one into {context.desk.config.path}, or run `reeldesk account add`.",
+            "`reeldesk demo` shows the desk with everything in it and nothing configured.",
+        )
+    if query.text or query.faults or query.at_risk:
+        good = "Nothing is wrong." if query.faults else "Nothing is at risk." if query.at_risk else "Nothing has these words."
+        return (good if not query.text else "Nothing has these words.", "esc shows all again.")
+    view = next((each for each in accounts if each.name == query.account), None)
+    if view is not None and view.error:
+        return (f"Nothing is known of {view.name} yet.", view.error, "r asks again; 6 shows the account.")
+    if view is not None:
+        return (f"Nothing is known of {view.name} yet.", view.found_by, "r asks the service now.")
+    return ("No recordings are known yet.", "r asks the services now; 6 shows the accounts.")
+
+
+def why_not_desk(
+    command: str, context: Context, table: "Table[Any]", assets: Sequence[AssetView], acts: Acts, *, again: bool
+) -> str:
+    """Why a command of the desk cannot act now; "" when it can or is not one of these."""
+    if command == "undo":
+        return "" if acts.undone else "there is nothing to take back"
+    if command == "repeat":
+        return "" if again else "nothing was done yet that could be done again"
+    if command == "list.unmark":
+        return "" if table.marks else "nothing is marked"
+    if command == "list.mark":
+        return "" if table.current is not None else "there is no meeting to mark"
+    if command == "sync":
+        return "" if context.desk.accounts() else "there is no account to ask"
+    if not command.startswith(("asset.", "transfer.", "show.")):
+        return ""
+    if not table.total:
+        return "there is no meeting here"
+    if command == "asset.link":
+        return "" if any(asset.link for asset in assets) else "the service gave no link for it"
+    if table.marks and command in ("asset.fetch", "asset.verify", "asset.release"):
+        return ""  # The marked ones are looked at one by one when the key is pressed.
+    return _why_not_assets(command, context, assets, acts)
+
+
+def _why_not_assets(command: str, context: Context, assets: Sequence[AssetView], acts: Acts) -> str:
+    if not assets:
+        return "" if command == "show.raw" else "no asset of it is known yet"
+    if command == "asset.fetch":
+        reasons = [rules.why_not_fetch(asset) for asset in assets]
+    elif command == "asset.verify":
+        reasons = [rules.why_not_verify(asset) for asset in assets]
+    elif command == "asset.release":
+        reasons = acts.releasable(assets)[1]
+    elif command in ("transfer.cancel", "transfer.pause"):
+        moving = any(not view.state.ended for view in acts.transfers(asset.identity for asset in assets))
+        return "" if moving else "no transfer of it is under way"
+    else:
+        return ""
+    return "" if len([reason for reason in reasons if reason]) < len(assets) else most_common(reasons)
+
+
+def copy_entries(meeting: MeetingView, asset: AssetView) -> list[tuple[str, str, str]]:
+    """What `y` offers: letter, name, value."""
+    entries = (
+        ("i", "asset id", str(asset.identity)),
+        ("p", "path", asset.path),
+        ("s", "sha256", asset.sha256),
+        ("t", "title", label.plain(meeting.title)),
+        ("l", "link", asset.link),
+    )
+    return [entry for entry in entries if entry[2]]

@@ -1,0 +1,66 @@
+"""The last line before the terminal: nothing that a terminal would act on is drawn, and a crash tells no secret."""
+
+import re
+import traceback
+from codecs import getincrementaldecoder
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+
+from rich.segment import Segment
+from rich.text import Text
+from textual.color import Color
+from textual.filter import LineFilter
+
+from providers.text import safe_block
+
+_ACTS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_SECRETS = (
+    re.compile(r"(?i)((?:x-amz-[a-z-]+|signature|sig|token|key|secret|password|guid|apikey|api_key)\s*[=:]\s*)[^\s&'\",;)]+"),
+    re.compile(r"(?i)(bearer\s+)[^\s'\",]+"),
+    re.compile(r"(?i)((?:api-key|authorization|cookie|set-cookie|guid)['\"]?\s*[:,=]\s*['\"]?)[^\s'\"]+"),
+    re.compile(r"\b(CR[NA]_)[A-Za-z0-9_-]+"),
+    re.compile(r"(https?://[^\s'\"?#]+\?)[^\s'\"]+"),
+)
+
+
+class ControlGuard(LineFilter):
+    """Replaces what a terminal would act on in every drawn line, whatever widget drew it."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments with control characters and bidi overrides replaced, each by one cell."""
+        if not any(_ACTS.search(segment.text) for segment in segments if not segment.control):
+            return segments
+        return [
+            segment if segment.control else Segment(_ACTS.sub("\ufffd", segment.text), segment.style)
+            for segment in segments
+        ]
+
+
+def redact(text: str) -> str:
+    """The text without what looks like a credential or a presigned link's query."""
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\1…", text)
+    return text
+
+
+def crash_report(error: BaseException | None) -> Text:
+    """What is printed after a crash: the plain traceback, no local variables, redacted and harmless."""
+    lines = traceback.format_exception(error) if error else ["reeldesk stopped for an unknown reason\n"]
+    return Text(safe_block(redact("".join(lines))).rstrip("\n"))
+
+
+def _lenient(decoder_for: Callable[..., object]) -> Callable[[str], object]:
+    def make(encoding: str) -> object:
+        return partial(decoder_for(encoding), errors="replace")
+
+    return make
+
+
+def tolerate_old_mouse(driver: ModuleType) -> None:
+    """Let a Textual driver module read X10 mouse bytes, which are not UTF-8, without dying (Textual issue 6668).
+
+    They appear after a terminal was re-attached (tmux, ssh); the undecodable bytes become replacement characters.
+    """
+    if getattr(driver, "getincrementaldecoder", None) is getincrementaldecoder:
+        driver.getincrementaldecoder = _lenient(getincrementaldecoder)  # type: ignore[attr-defined]  # the module's own import, replaced

@@ -1,0 +1,137 @@
+"""What the tables' columns say: meetings, transfers, accounts."""
+
+from providers.models import AssetKind, RemoteState
+from tui import label
+from tui.context import Context
+from tui.label import Glyphs, plain
+from tui.widgets.columns import Column
+from tui.widgets.ink import Line
+from vault.views import AccountView, LocalState, MeetingRow, Stage, TransferState, TransferView
+
+REMOTE_INKS = {
+    RemoteState.PROCESSING: "dim",
+    RemoteState.AVAILABLE: "info",
+    RemoteState.FAILED: "bad",
+    RemoteState.ABANDONED: "dim",
+    RemoteState.EXPIRED: "warn",
+    RemoteState.UNKNOWN: "dim",
+}
+LOCAL_INKS = {
+    LocalState.ABSENT: "dim",
+    LocalState.QUEUED: "info",
+    LocalState.FETCHING: "info",
+    LocalState.HELD: "good",
+    LocalState.DAMAGED: "bad",
+    LocalState.LOST: "bad",
+}
+TRANSFER_INKS = {
+    TransferState.QUEUED: "",
+    TransferState.RUNNING: "info",
+    TransferState.WAITING: "warn",
+    TransferState.PAUSED: "dim",
+    TransferState.FAILED: "bad",
+    TransferState.CANCELLED: "dim",
+    TransferState.DONE: "good",
+}
+_STAGE_ORDER = tuple(AssetKind)
+
+
+def state_cell(remote: RemoteState, local: LocalState, glyphs: Glyphs) -> Line:
+    """A state as glyph and word: what is here where something is, else what the service says."""
+    if local is LocalState.ABSENT or (local is LocalState.HELD and remote is RemoteState.FAILED):
+        return ((f"{glyphs.remote[remote]} {remote}", REMOTE_INKS[remote]),)
+    return ((f"{glyphs.local[local]} {local}", LOCAL_INKS[local]),)
+
+
+def stage_cell(stages: tuple[Stage, ...]) -> Line:
+    """The assets' letters: lower-case seen, upper-case held, `!` behind a failed one."""
+    runs: list[tuple[str, str]] = []
+    for stage in sorted(stages, key=lambda stage: _STAGE_ORDER.index(stage.kind)):
+        letter = label.STAGE_LETTERS[stage.kind]
+        if stage.failed:
+            runs.append((letter + "!", "bad"))
+        else:
+            runs.append((letter.upper(), "good") if stage.held else (letter, ""))
+    return tuple(runs)
+
+
+def meeting_columns(context: Context) -> tuple[Column[MeetingRow], ...]:
+    """The desk's columns; the title is the last to go."""
+    glyphs = context.glyphs
+
+    def left(row: MeetingRow) -> Line:
+        now = context.now()
+        return ((label.slack(row.deadline, now), label.slack_ink(row.deadline, now)),)
+
+    return (
+        Column("Has", 5, 3, lambda row: stage_cell(row.stages)),
+        Column("State", 12, 1, lambda row: state_cell(row.state, row.local, glyphs)),
+        Column("Title", 14, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True),
+        Column("Start UTC", 12, 5, lambda row: ((label.when_short(row.started_at), "dim"),)),
+        Column("Size", 7, 4, lambda row: ((label.size(row.size), "dim"),), right=True),
+        Column("Slack", 7, 2, left, right=True),
+    )
+
+
+def progress_words(view: TransferView) -> str:
+    """How far it is: percent where the total is known, else what has arrived."""
+    if view.total:
+        return f"{min(view.received * 100 // view.total, 100)} %"
+    return label.size(view.received) if view.received else ""
+
+
+def transfer_columns(context: Context) -> tuple[Column[TransferView], ...]:
+    """The queue's columns."""
+    glyphs = context.glyphs
+
+    def state(view: TransferView) -> Line:
+        return ((f"{glyphs.transfer[view.state]} {view.state}", TRANSFER_INKS[view.state]),)
+
+    def progress(view: TransferView) -> Line:
+        if view.state.ended and view.state is not TransferState.FAILED:
+            return ((label.size(view.total or view.received or None), "dim"),)
+        return ((label.bar(view.received, view.total, 8, glyphs), "info"), (f" {progress_words(view):>6}", ""))
+
+    def words(view: TransferView) -> Line:
+        return ((plain(view.words), "bad" if view.state is TransferState.FAILED else "dim"),)
+
+    def title(view: TransferView) -> Line:
+        return ((plain(view.title) or plain(view.asset.meeting), ""), (f" {view.asset.kind}", "dim"))
+
+    return (
+        Column("State", 11, 0, state),
+        Column("Asset", 18, 1, title, flex=True),
+        Column("Progress", 15, 2, progress),
+        Column("Rate", 9, 4, lambda view: ((label.rate(view.rate) if view.rate else "", ""),), right=True),
+        Column("Left", 7, 5, lambda view: ((label.duration(view.eta_s) if view.eta_s is not None else "", ""),), right=True),
+        Column("Try", 3, 6, lambda view: ((str(view.attempts) if view.attempts else "", "dim"),), right=True),
+        Column("What", 16, 3, words, flex=True),
+    )
+
+
+def health(view: AccountView, glyphs: Glyphs, *, syncing: bool) -> Line:
+    """An account's health as glyph and word."""
+    if syncing:
+        return ((f"{glyphs.syncing} asking", "info"),)
+    if view.error:
+        return ((f"{glyphs.bad} error", "bad"),)
+    if view.synced_at is None:
+        return ((f"{glyphs.idle} not asked yet", "dim"),)
+    return ((f"{glyphs.ok} ok", "good"),)
+
+
+def account_columns(context: Context) -> tuple[Column[AccountView], ...]:
+    """Mode 6's columns."""
+
+    def state(view: AccountView) -> Line:
+        return health(view, context.glyphs, syncing=view.name in context.engine.snapshot().syncing)
+
+    return (
+        Column("Account", 12, 0, lambda view: ((plain(view.name), "strong"),), flex=True),
+        Column("Service", 10, 2, lambda view: ((plain(view.label), ""),)),
+        Column("Health", 14, 1, state),
+        Column("Meetings", 8, 5, lambda view: ((str(view.meetings), ""),), right=True),
+        Column("Held", 9, 4, lambda view: ((f"{view.held}/{view.assets}", ""),), right=True),
+        Column("At risk", 7, 3, lambda view: ((str(view.at_risk), "warn" if view.at_risk else "dim"),), right=True),
+        Column("Asked", 12, 6, lambda view: ((label.ago(view.synced_at, context.now()), "dim"),), right=True),
+    )

@@ -1,0 +1,201 @@
+"""What every mode's screen shares: the bars, words in the status line, and keys that say why when they cannot act."""
+
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from styles import SHEETS
+from tui.commands import BY_ID, on
+from tui.context import FAULTS, Context, words_of
+from tui.label import plain
+from tui.widgets.bars import Bar, KeyBar, ModeBar
+
+if TYPE_CHECKING:
+    from vault.engine import Snapshot
+
+SMALL = "reeldesk needs at least 60 x 20 characters; make the window larger"
+
+
+def sheet(name: str) -> str:
+    """The path of a screen's sheet."""
+    return str(SHEETS / f"{name}.tcss")
+
+
+class ModeScreen(Screen[None]):
+    """One mode. Its commands are methods `do_...`; `why_not` gives the reason when one cannot act now."""
+
+    MODE: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-tiny-width"),
+        (60, "-narrow"),
+        (100, "-wide"),
+        (140, "-huge"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny-height"), (20, "-low"), (30, "-tall")]
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between the bars."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        """Bars around the body."""
+        yield ModeBar(self.MODE, self.context.banner, id="modes")
+        yield Static(SMALL, id="small", markup=False)
+        yield from self.body()
+        yield Bar(id="status")
+        yield KeyBar(id="keys")
+
+    # Words -------------------------------------------------------------------------------------------------------
+
+    def say(self, words: str, ink: str = "") -> None:
+        """Words in the status line."""
+        self.query_one("#status", Bar).say(((" ", ""), (plain(words), ink)))
+
+    @property
+    def said(self) -> str:
+        """What the status line says."""
+        return self.query_one("#status", Bar).text
+
+    def attempt(self, work: Awaitable[None], group: str = "attempts", *, exclusive: bool = False) -> None:
+        """Do something that may fail, beside the screen; a fault becomes words."""
+        self.run_worker(self._in_words(work), group=group, exclusive=exclusive, name=group, description=group)
+
+    async def _in_words(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except FAULTS as error:
+            self.say(words_of(error), "bad")
+
+    # Commands ----------------------------------------------------------------------------------------------------
+
+    def why_not(self, command: str) -> str:
+        """Why a command cannot act now; "" when it can."""
+        if command == "mode.webhooks":
+            return "webhooks have no screen yet: `reeldesk listen` receives them, and what they announce is on the desk"
+        if command.startswith("account."):
+            return "" if len(self.context.desk.accounts()) > 1 else "there is no other account"
+        return ""
+
+    def action_perform(self, command: str) -> None:
+        """Do a command, or say why it cannot be done."""
+        reason = self.why_not(command)
+        if reason:
+            self.say(reason, "warn")
+        else:
+            self.say("")
+            getattr(self, BY_ID[command].method)()
+        self.refresh_keys()
+
+    def refresh_keys(self) -> None:
+        """Grey what cannot act now."""
+        if self.is_mounted:
+            self.query_one("#keys", KeyBar).show(on(self.MODE), self.why_not, dict(self.app._keymap))
+
+    def on_resize(self) -> None:
+        """The key line shows what fits."""
+        self.call_after_refresh(self.refresh_keys)
+
+    def on_screen_resume(self) -> None:
+        """What happened meanwhile is read."""
+        self.look()
+        self.refresh_keys()
+
+    def on_mode_bar_chosen(self, event: ModeBar.Chosen) -> None:
+        """A mode was clicked."""
+        self.action_perform(f"mode.{event.mode}")
+
+    # What the app tells ------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Read everything again that this screen shows."""
+
+    def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
+        """What the engine does now, at most twice a second; `changed`: the ledger's content is not what it was."""
+
+    def minute(self) -> None:
+        """A minute has passed: figures that depend on the time are drawn again."""
+
+    # Commands of every screen ------------------------------------------------------------------------------------
+
+    def _mode(self, mode: str) -> None:
+        self.app.switch_mode(mode)
+
+    def do_mode_desk(self) -> None:
+        """To mode 1."""
+        self._mode("desk")
+
+    def do_mode_transfers(self) -> None:
+        """To mode 2."""
+        self._mode("transfers")
+
+    def do_mode_rooms(self) -> None:
+        """To mode 3."""
+        self._mode("rooms")
+
+    def do_mode_notifications(self) -> None:
+        """To mode 4."""
+        self._mode("notifications")
+
+    def do_mode_accounts(self) -> None:
+        """To mode 6."""
+        self._mode("accounts")
+
+    def do_back(self) -> None:
+        """Out of an input; else to the desk."""
+        if isinstance(self.focused, Input):
+            self.focus_first()
+        elif self.MODE != "desk":
+            self._mode("desk")
+
+    def focus_first(self) -> None:
+        """Focus what the keys are for."""
+
+    def do_help(self) -> None:
+        """All keys."""
+        self.app.push_screen(_help(self.MODE, dict(self.app._keymap)))
+
+    def do_palette(self) -> None:
+        """Find an action by its words."""
+        self.app.push_screen(_palette(self), self._chosen)
+
+    def _chosen(self, command: str | None) -> None:
+        if command:
+            self.action_perform(command)
+
+    def do_theme(self) -> None:
+        """The next theme."""
+        themes = ["reeldesk-dark", "reeldesk-light", "ansi-dark", "ansi-light"]
+        if self.app.no_color:
+            self.say("NO_COLOR is set: the terminal's own colours stay", "warn")
+            return
+        place = themes.index(self.app.theme) if self.app.theme in themes else 0
+        self.app.theme = themes[(place + 1) % len(themes)]
+        self.say(f"theme {self.app.theme}")
+
+    async def action_quit(self) -> None:
+        """Ctrl+q, which Textual binds itself."""
+        self.do_quit()
+
+    def do_quit(self) -> None:
+        """Stop cleanly; asks while transfers run."""
+        self.run_worker(self.app.action_quit(), name="quit", description="quit")
+
+
+def _help(mode: str, keymap: dict[str, str]) -> Screen[None]:
+    from tui.screens.help import HelpScreen
+
+    return HelpScreen(mode, keymap)
+
+
+def _palette(screen: ModeScreen) -> Screen[str | None]:
+    from tui.screens.palette import PaletteScreen
+
+    return PaletteScreen(on(screen.MODE), screen.why_not, dict(screen.app._keymap))

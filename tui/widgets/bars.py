@@ -1,0 +1,108 @@
+"""The desk's one-line bars: modes at the top; words and keys at the bottom."""
+
+from collections.abc import Callable, Sequence
+
+from rich.cells import cell_len
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual import events
+
+from tui.commands import Command, keys_of, spoken
+from tui.label import plain
+from tui.widgets.ink import Inked, Line
+
+MODES = (("1", "desk", "Desk"), ("2", "transfers", "Transfers"), ("3", "rooms", "Rooms"),
+         ("4", "notifications", "Notifications"), ("5", "webhooks", "Webhooks"), ("6", "accounts", "Accounts"))  # fmt: skip
+
+
+class Bar(Inked):
+    """One line, drawn again only when it changed."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        super().__init__(id=id)
+        self._line: Line = ()
+        self._over = ""
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return "".join(text for text, _ in self._line).strip()
+
+    def say(self, line: Line, over: str = "") -> None:
+        """Show another line."""
+        if (line, over) != (self._line, self._over):
+            self._line, self._over = line, over
+            self.refresh()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Always one."""
+        return 1
+
+    def render_line(self, y: int) -> Strip:
+        """The line."""
+        return self.draw(self._line, self.size.width, self._over)
+
+
+class ModeBar(Bar):
+    """The modes, the current one marked; the demo's banner at the right."""
+
+    class Chosen(Message):
+        """A mode was clicked."""
+
+        def __init__(self, mode: str) -> None:
+            super().__init__()
+            self.mode = mode
+
+    def __init__(self, mode: str, banner: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        super().__init__(id=id)
+        self._mode, self._banner = mode, plain(banner)
+        self._spans: list[tuple[int, int, str]] = []
+
+    def on_resize(self) -> None:
+        """Short names where the long ones do not fit."""
+        runs: list[tuple[str, str]] = []
+        used = 0
+        self._spans = []
+        long = self.size.width >= 78
+        for key, mode, name in MODES:
+            shown = f" {key} {name} " if long or mode == self._mode else f" {key} "
+            runs.append((shown, "cursor" if mode == self._mode else "dim"))
+            self._spans.append((used, used + len(shown), mode))
+            used += len(shown)
+        left = self.size.width - used - cell_len(self._banner) - 1
+        if self._banner and left >= 0:
+            runs += [(" " * left, ""), (self._banner, "warn")]
+        self.say(tuple(runs), "")
+
+    def on_click(self, event: events.Click) -> None:
+        """Modes can be clicked."""
+        for start, end, mode in self._spans:
+            if start <= event.x < end:
+                self.post_message(self.Chosen(mode))
+
+
+class KeyBar(Bar):
+    """The commands that matter here, as many as fit; those that cannot act now are greyed."""
+
+    def show(self, commands: Sequence[Command], why_not: Callable[[str], str], keymap: dict[str, str]) -> None:
+        """Show the commands of a screen in the order of their `show`; the general ones come last and always fit."""
+        named = [(command, spoken(keys_of(command, keymap).split(",")[0])) for command in commands if command.show]
+        named.sort(key=lambda pair: pair[0].show)
+        general = [pair for pair in named if pair[0].show >= 90]
+        room = self.size.width - sum(_wide(*pair) for pair in general)
+        shown = []
+        for pair in named:
+            if pair[0].show < 90:
+                room -= _wide(*pair)
+                if room >= 0:
+                    shown.append(pair)
+        runs: list[tuple[str, str]] = []
+        for command, key in shown + general:
+            off = bool(why_not(command.id))
+            runs += [(" ", ""), (key, "off" if off else "strong"), (f" {command.words} ", "off" if off else "dim")]
+        self.say(tuple(runs))
+
+
+def _wide(command: Command, key: str) -> int:
+    return cell_len(key) + cell_len(command.words) + 3

@@ -1,0 +1,87 @@
+"""The metadata pane: follows the cursor a moment later, and has a cursor of its own over the meeting's assets."""
+
+import asyncio
+from collections.abc import Sequence
+
+from providers.models import AssetId
+from textual.message import Message
+
+from tui.context import FAULTS, Context, words_of
+from tui.describe import meeting_rows
+from tui.widgets.lines import Lines, Row
+from vault.views import AssetView, Event, MeetingView
+
+DELAY_S = 0.06
+"""Long enough that a held arrow key asks the ledger once."""
+
+
+class Pane(Lines):
+    """Shows a meeting in full. `view` is the one shown, None while there is none."""
+
+    class Followed(Message):
+        """The pane shows another meeting or asset, or a newer state of it."""
+
+    def __init__(self, context: Context, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        super().__init__(id=id)
+        self._context = context
+        self._trail: tuple[Event, ...] = ()
+        self._shown: tuple[str, str] | None = None
+        self.view: MeetingView | None = None
+        self.words: Sequence[str] = ()
+        """What stands here while no meeting is chosen."""
+
+    @property
+    def asset(self) -> AssetView | None:
+        """The asset under the pane's cursor."""
+        assets = self.view.assets if self.view else ()
+        return next((asset for asset in assets if asset.identity == self.key), assets[0] if assets else None)
+
+    def follow(self, key: tuple[str, str] | None, *, at_once: bool = False) -> None:
+        """Show this meeting soon."""
+        self.run_worker(self._follow(key, 0 if at_once else DELAY_S), exclusive=True, group="pane")
+
+    async def _follow(self, key: tuple[str, str] | None, delay: float) -> None:
+        await asyncio.sleep(delay)
+        try:
+            view = await self._context.read(self._context.desk.meeting, *key) if key else None
+        except FAULTS as error:
+            view, self.words = None, (words_of(error),)
+        moved = key != self._shown
+        self._shown, self.view = key, view
+        if moved:
+            self.key = None
+        await self._read_trail()
+        self._draw(top=moved)
+
+    async def _read_trail(self) -> None:
+        asset = self.asset
+        self._trail = await self._context.read(self._context.desk.trail, asset.identity) if asset else ()
+
+    def on_lines_moved(self, event: Lines.Moved) -> None:
+        """Another asset is described."""
+        event.stop()
+        self.run_worker(self._describe(), exclusive=True, group="pane")
+
+    async def _describe(self) -> None:
+        await self._read_trail()
+        self._draw(top=False)
+
+    def redraw(self) -> None:
+        """Figures that depend on the time."""
+        self._draw(top=False)
+
+    def _draw(self, *, top: bool) -> None:
+        view, asset = self.view, self.asset
+        self.key = asset.identity if asset else None
+        self.show(lambda width: self._lines(view, asset, width), top=top)
+        self.post_message(self.Followed())
+
+    def _lines(self, view: MeetingView | None, asset: AssetView | None, width: int) -> list[Row]:
+        if view is None:
+            return [Row(((words, "dim"),)) for words in self.words]
+        return meeting_rows(view, asset, self._trail, width, self._context.glyphs, self._context.now())
+
+    @property
+    def identity(self) -> AssetId | None:
+        """Of the asset under the cursor."""
+        return self.asset.identity if self.asset else None

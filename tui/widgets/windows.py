@@ -1,0 +1,45 @@
+"""Rows by window: a few windows of a long result are held, never the whole."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+Row = TypeVar("Row")
+
+SIZE = 128
+KEPT = 8
+
+
+class Windows(Generic[Row]):
+    """At most `kept` windows of `size` rows each; the ones used longest ago go first."""
+
+    def __init__(self, size: int = SIZE, kept: int = KEPT) -> None:
+        self.size = size
+        self._kept = kept
+        self._windows: OrderedDict[int, tuple[Row, ...]] = OrderedDict()
+
+    @property
+    def held(self) -> int:
+        """How many rows are in memory."""
+        return sum(len(rows) for rows in self._windows.values())
+
+    def get(self, index: int) -> Row | None:
+        """The row, or None when its window is not held."""
+        number, place = divmod(index, self.size)
+        rows = self._windows.get(number)
+        if rows is None or place >= len(rows):
+            return None
+        self._windows.move_to_end(number)
+        return rows[place]
+
+    def put(self, number: int, rows: Sequence[Row]) -> None:
+        """Hold a window; another goes when there are too many."""
+        self._windows[number] = tuple(rows)
+        self._windows.move_to_end(number)
+        while len(self._windows) > self._kept:
+            self._windows.popitem(last=False)
+
+    def missing(self, first: int, last: int) -> list[int]:
+        """The windows between two rows (both included) that are not held."""
+        numbers = range(max(first, 0) // self.size, max(last, 0) // self.size + 1)
+        return [number for number in numbers if number not in self._windows]

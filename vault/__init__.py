@@ -1,0 +1,1 @@
+"""What this machine keeps: the ledger, the transfers, the secrets. Knows providers, knows no screen."""

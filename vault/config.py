@@ -1,0 +1,255 @@
+"""config.toml: where the vault lies and which accounts there are. Every error names the file, the line and the key."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path, user_data_path
+
+from providers import registry
+from providers.base import AccountSettings, Option, with_defaults
+from providers.origin import Origin
+from vault.errors import ConfigError
+
+DEFAULT_TEMPLATE = "{account}/{date}/{title} [{meeting}]/{kind}{variant}.{ext}"
+TEMPLATE_FIELDS = frozenset({"account", "date", "title", "meeting", "kind", "variant", "ext"})
+ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+_COMMON = (
+    Option("ca_file", "a file of certificate authorities to trust for this account"),
+    Option("verify", "false: the TLS certificate is not checked (anyone in between can read along)", "bool", True),
+    Option("proxy", "an HTTP proxy for this account", "url"),
+    Option("timeout_s", "seconds without a byte before a connection is given up", "number", 30.0),
+    Option("poll_s", "seconds between syncs while the desk is open; 0: only by hand", "number", 300.0),
+    Option("rate_per_s", "at most so many API requests a second", "number"),
+    Option("auto_fetch", "true: whatever becomes available is fetched", "bool", False),
+    Option("spool", "a folder of saved deliveries (*.json with *.json.headers) that sync takes in"),
+)
+_VAULT = (
+    Option("path", "where the recordings are kept", "text", "~/reeldesk"),
+    Option("template", "how files are laid out there", "text", DEFAULT_TEMPLATE),
+    Option("workers", "transfers at once, in all", "integer", 4),
+    Option("workers_per_account", "transfers at once, for one account", "integer", 2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """An account as configured: what its client needs, and how we work with it (times in seconds)."""
+
+    settings: AccountSettings
+    poll_s: float = 300.0
+    auto_fetch: bool = False
+    spool: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.settings.name
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration; paths are absolute."""
+
+    path: Path
+    data: Path
+    vault_path: Path
+    template: str = DEFAULT_TEMPLATE
+    workers: int = 4
+    workers_per_account: int = 2
+    accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lies."""
+        return self.data / "ledger.db"
+
+
+def default_path(environ: Mapping[str, str]) -> Path:
+    """Where config.toml is looked for."""
+    named = environ.get("REELDESK_CONFIG")
+    return Path(named).expanduser().absolute() if named else user_config_path("reeldesk") / "config.toml"
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """Where the ledger and other state are kept."""
+    named = environ.get("REELDESK_DATA")
+    return Path(named).expanduser().absolute() if named else user_data_path("reeldesk")
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the configuration. A file that was not named and does not exist means: nothing configured yet."""
+    where = path or default_path(environ)
+    try:
+        text = where.read_text("utf-8")
+    except FileNotFoundError:
+        if path or environ.get("REELDESK_CONFIG"):
+            raise ConfigError(f"{where}: there is no such file") from None
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{where}: cannot be read: {reason}") from None
+    return parse(text, where, data_folder(environ))
+
+
+def parse(text: str, path: Path, data: Path) -> Config:
+    """The configuration in a text. Raises ConfigError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: this is not TOML: {error}") from None
+    return _Reader(text, path).config(document, data)
+
+
+class _Reader:
+    """Validates a document; knows in which line a key stands."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        self._lines = text.splitlines()
+        self._path = path
+
+    def config(self, document: dict[str, Any], data: Path) -> Config:
+        for key in document:
+            if key not in ("vault", "accounts"):
+                raise self._error("", key, "is not known here; known are [vault] and [accounts.NAME]")
+        vault = self._section("vault", document.get("vault", {}), _VAULT)
+        for key in ("workers", "workers_per_account"):
+            if not 1 <= vault[key] <= 32:
+                raise self._error("vault", key, "must be between 1 and 32")
+        self._check_template(vault["template"])
+        accounts = document.get("accounts", {})
+        if not isinstance(accounts, dict):
+            raise self._error("", "accounts", "must be tables: [accounts.NAME]")
+        return Config(
+            path=self._path,
+            data=data,
+            vault_path=self._folder(vault["path"]),
+            template=vault["template"],
+            workers=vault["workers"],
+            workers_per_account=vault["workers_per_account"],
+            accounts={name: self._account(name, table) for name, table in accounts.items()},
+        )
+
+    def _folder(self, text: str) -> Path:
+        folder = Path(text).expanduser()
+        return folder if folder.is_absolute() else (self._path.parent / folder).absolute()
+
+    def _check_template(self, template: str) -> None:
+        fields = set(re.findall(r"\{([^{}]*)\}", template))
+        unknown = fields - TEMPLATE_FIELDS
+        if unknown:
+            known = ", ".join(sorted(TEMPLATE_FIELDS))
+            raise self._error("vault", "template", f"names {{{min(unknown)}}}; known are {known}")
+        if not {"meeting", "kind", "variant", "ext"} <= fields:
+            raise self._error("vault", "template", "must name {meeting}, {kind}, {variant} and {ext}")
+        if template.startswith("/") or ".." in template.split("/"):
+            raise self._error("vault", "template", "must stay inside the vault")
+
+    def _account(self, name: str, table: Any) -> AccountConfig:
+        section = f"accounts.{name}"
+        if not ACCOUNT_NAME.fullmatch(name):
+            raise self._error("", section, "is no account name: lower-case letters, digits and - only")
+        if not isinstance(table, dict):
+            raise self._error("accounts", name, "must be a table: [accounts.NAME]")
+        provider = table.get("provider")
+        if provider not in registry.names():
+            known = ", ".join(registry.names())
+            raise self._error(section, "provider", f"must be one of {known}")
+        info = registry.info(provider)
+        common = {option.name for option in _COMMON}
+        own = {k: v for k, v in table.items() if k not in common and k != "provider"}
+        options = with_defaults(info, self._section(section, own, info.options, also=common))
+        shared = self._section(section, {k: v for k, v in table.items() if k in common}, _COMMON)
+        settings = AccountSettings(
+            name,
+            provider,
+            options,
+            ca_file=str(self._folder(shared["ca_file"])) if shared["ca_file"] else None,
+            verify=shared["verify"],
+            proxy=shared["proxy"],
+            timeout_s=float(shared["timeout_s"]),
+            rate_per_s=shared["rate_per_s"],
+        )
+        spool = self._folder(shared["spool"]) if shared["spool"] else None
+        return AccountConfig(settings, float(shared["poll_s"]), shared["auto_fetch"], spool)
+
+    def _section(
+        self, section: str, table: Any, options: tuple[Option, ...], also: set[str] | None = None
+    ) -> dict[str, Any]:
+        if not isinstance(table, dict):
+            raise self._error("", section, "must be a table")
+        declared = {option.name: option for option in options}
+        for key in table:
+            if key not in declared:
+                known = ", ".join(sorted([*declared, *(also or ())]))
+                raise self._error(section, key, f"is not known here; known are {known}")
+        values = {}
+        for name, option in declared.items():
+            if name in table:
+                problem = problem_with(option, table[name])
+                if problem:
+                    raise self._error(section, name, problem)
+                values[name] = table[name]
+            elif option.required:
+                raise self._error(section, name, f"is missing: {option.words}")
+            else:
+                values[name] = option.default
+        return values
+
+    def _error(self, section: str, key: str, words: str) -> ConfigError:
+        full = f"{section}.{key}" if section else key
+        line = self._line(section, key)
+        place = f"{self._path}, line {line}" if line else str(self._path)
+        return ConfigError(f"{place}: {full} {words}")
+
+    def _line(self, section: str, key: str) -> int:
+        """The line (from 1) of a key, of its table where the key is missing, 0 when not found."""
+        inside, table_line = not section, 0
+        for number, line in enumerate(self._lines, 1):
+            header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
+            if header:
+                name = re.sub(r"[\"'\s]", "", header.group(1))
+                inside = name == section or (not section and name == key)
+                if inside:
+                    table_line = number
+                    if not section:
+                        return number
+            elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*(=|\.)", line):
+                return number
+        return table_line
+
+
+def problem_with(option: Option, value: Any) -> str:
+    """Why a value does not fit an option, in words; "" when it does."""
+    kind = option.kind
+    if kind == "bool":
+        return "" if isinstance(value, bool) else "must be true or false"
+    if kind in ("integer", "number"):
+        fits = isinstance(value, int if kind == "integer" else int | float) and not isinstance(value, bool)
+        return "" if fits and value >= 0 else "must be a number, 0 or more"
+    if kind == "texts":
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return "" if fits else 'must be a list of texts, like ["one", "two"]'
+    if not isinstance(value, str):
+        return "must be a text in quotes"
+    if kind == "choice" and value not in option.choices:
+        return f"must be one of {', '.join(option.choices)}"
+    if kind == "url" and value:
+        return problem_with_address(value)
+    if option.required and not value:
+        return f"must not be empty: {option.words}"
+    return ""
+
+
+def problem_with_address(url: str) -> str:
+    """Why an address cannot be an account's, in words; "" when it can."""
+    origin = Origin.of(url)
+    if origin is None:
+        return "must be an address like https://host or https://host:port/path"
+    if origin.scheme == "http" and not origin.is_loopback:
+        return "must begin with https:// (http:// is accepted for loopback addresses only)"
+    return ""

@@ -1,0 +1,359 @@
+"""The one door for the screens and the commands: every use case, and every question that the ledger answers.
+
+Reads and queue verbs are quick and may come from any thread. The async use cases run on one event loop.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from providers import registry
+from providers.models import (
+    Announcement,
+    AssetId,
+    Capability,
+    Delivery,
+    Listing,
+    NotificationChange,
+    NotificationSettings,
+)
+from providers.secret import Secret
+from providers.temasys.form import problems
+from vault import config as configuration
+from vault.config import Config
+from vault.connections import Connections
+from vault.errors import VaultError
+from vault.keeping import Keeping, Verification
+from vault.ledger import Ledger
+from vault.rules import why_not_fetch
+from vault.secrets import Secrets
+from vault.syncing import Syncing, SyncReport
+from vault.transfers.queue import Queue
+from vault.views import (
+    AccountView,
+    AssetView,
+    CatchupView,
+    Event,
+    LocalState,
+    MeetingRow,
+    MeetingView,
+    Query,
+    Totals,
+    TransferView,
+)
+
+Now = Callable[[], datetime]
+PROGRESS_S = 0.5
+
+
+def utc_now() -> datetime:
+    """The present, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+class Desk:
+    """What reeldesk can do, over one configuration and one ledger."""
+
+    def __init__(self, config: Config, ledger: Ledger, secrets: Secrets, now: Now = utc_now) -> None:
+        self.config = config
+        self.secrets = secrets
+        self.now = now
+        self._ledger = ledger
+        self._connections = Connections(config, secrets, self._news)
+        self._syncing = Syncing(self._connections, ledger, now)
+        self._keeping = Keeping(config, self._connections, ledger, self._syncing, now)
+        self.queued: Callable[[], None] = lambda: None
+        """Called, from any thread, when something was queued or steered: a running engine looks at once."""
+
+    @classmethod
+    def open(cls, environ: Mapping[str, str], *, config_path: Path | None = None, now: Now = utc_now) -> "Desk":
+        """Read the configuration and open the ledger. Raises ConfigError, LedgerError."""
+        config = configuration.load(config_path, environ)
+        return cls(config, Ledger(config.ledger_path), Secrets(environ), now)
+
+    def close(self) -> None:
+        """Close the ledger; after `aclose` where use cases ran."""
+        self._ledger.close()
+
+    async def aclose(self) -> None:
+        """Sign out everywhere and close all connections."""
+        await self._connections.aclose()
+
+    # What the ledger tells.
+
+    def page(self, query: Query, offset: int, limit: int) -> tuple[MeetingRow, ...]:
+        """Meetings that fit a query, in its order."""
+        return self._ledger.reader.page(query, offset, limit)
+
+    def count(self, query: Query) -> int:
+        """How many meetings fit a query."""
+        return self._ledger.reader.count(query)
+
+    def position(self, query: Query, key: tuple[str, str]) -> int | None:
+        """Where a meeting (account, meeting id) stands in a query's order; None when it is not in it."""
+        return self._ledger.reader.position(query, key)
+
+    def meeting(self, account: str, meeting: str) -> MeetingView | None:
+        """A meeting with its assets."""
+        return self._ledger.reader.meeting(account, meeting)
+
+    def asset(self, identity: AssetId) -> AssetView | None:
+        """An asset."""
+        return self._ledger.reader.asset(identity)
+
+    def assets(self, query: Query) -> Iterator[AssetView]:
+        """Every asset that fits a query."""
+        return self._ledger.reader.assets(query)
+
+    def transfers(self, limit: int = 200) -> tuple[TransferView, ...]:
+        """Transfers in queue order, then ended ones, newest first."""
+        return self._ledger.reader.transfers(limit)
+
+    def transfer(self, identity: AssetId) -> TransferView | None:
+        """An asset's transfer."""
+        return self._ledger.reader.transfer(identity)
+
+    def trail(self, identity: AssetId) -> tuple[Event, ...]:
+        """An asset's custody trail, oldest first."""
+        return self._ledger.reader.trail(identity)
+
+    def totals(self) -> Totals:
+        """Of the whole ledger."""
+        return self._ledger.reader.totals()
+
+    def change_number(self) -> int:
+        """Grows when anyone, in any process, changed what lists show."""
+        return self._ledger.change_number()
+
+    def note_trouble(self, account: str, words: str) -> None:
+        """Write down why an account cannot be worked with now; "" when it can again."""
+        self._ledger.history.asked(account, words, self.now().timestamp())
+
+    def catchup_history(self, account: str, room: str, limit: int = 50) -> tuple[CatchupView, ...]:
+        """A room's summaries as they were, newest first."""
+        return self._ledger.reader.catchups(account, room, limit)
+
+    def rooms(self) -> tuple[tuple[str, str], ...]:
+        """The rooms (account, room) whose catch-up can be asked for, as configured."""
+        return tuple(
+            (name, room)
+            for name, account in self.config.accounts.items()
+            if Capability.CATCHUP in self.capabilities(name)
+            for room in account.settings.options.get("rooms", ())
+        )
+
+    def capabilities(self, account: str) -> frozenset[Capability]:
+        """What an account can do; nothing when it is not configured (any more)."""
+        known = self.config.accounts.get(account)
+        return registry.info(known.settings.provider).capabilities if known else frozenset()
+
+    def accounts(self) -> tuple[AccountView, ...]:
+        """The configured accounts, with what the ledger knows of each."""
+        return tuple(self._account_view(name) for name in self.config.accounts)
+
+    def _account_view(self, name: str) -> AccountView:
+        settings = self.config.accounts[name].settings
+        info = registry.info(settings.provider)
+        counts = self._ledger.reader.account(name)
+        options = settings.options
+        wanted = [f for f in info.secrets if f.when is None or options.get(f.when[0]) == f.when[1]]
+        return AccountView(
+            name=name,
+            provider=info.name,
+            label=info.label,
+            capabilities=info.capabilities,
+            address=str(options.get("base_url") or options.get("data_center") or ""),
+            meetings=counts.meetings,
+            assets=counts.assets,
+            held=counts.held,
+            at_risk=counts.at_risk,
+            faults=counts.faults,
+            synced_at=counts.synced_at,
+            error=counts.error,
+            secrets={field.name: self.secrets.where(name, field.name) for field in wanted},
+            found_by=info.found_by,
+            verify=settings.verify,
+        )
+
+    # The queue. A running engine, here or in another process, does what is queued.
+
+    def enqueue(self, identities: Iterable[AssetId], *, first: bool = False) -> tuple[AssetId, ...]:
+        """Queue what can be fetched now; gives those that were newly queued."""
+        ready = []
+        for identity in identities:
+            asset = self.asset(identity)
+            if asset is not None and not why_not_fetch(asset):
+                ready.append(identity)
+        queued = self._ledger.transfers.enqueue(ready, self.now().timestamp(), first=first)
+        self.queued()
+        return queued
+
+    def cancel(self, identity: AssetId) -> None:
+        """Stop a transfer; its part stays, so that it can be queued again and continue."""
+        self._steer(identity, "cancel")
+
+    def pause(self, identity: AssetId) -> None:
+        """Stop a transfer until `resume`."""
+        self._steer(identity, "pause")
+
+    def resume(self, identity: AssetId) -> None:
+        """Let a paused transfer go on, or a waiting one at once."""
+        self._steer(identity, "resume")
+
+    def retry(self, identity: AssetId) -> None:
+        """Queue a transfer again that failed or was cancelled."""
+        self._steer(identity, "retry")
+
+    def move(self, identity: AssetId, by: int) -> None:
+        """Move a transfer up (negative) or down among those that wait."""
+        self._ledger.transfers.move(identity, by)
+        self.queued()
+
+    def _steer(self, identity: AssetId, wish: str) -> None:
+        self._ledger.transfers.steer(identity, wish, self.now().timestamp())
+        self.queued()
+
+    def new_queue(self) -> Queue:
+        """What runs transfers, for one event loop."""
+        owner = f"{socket.gethostname()}:{os.getpid()}"
+        return Queue(self.config, self._ledger, self._connections.connect, owner, self.now)
+
+    # The use cases. They raise ProviderError and VaultError, whose words are for a person.
+
+    def _news(self, account: str, listing: Listing) -> None:
+        self._syncing.record(account, listing, authoritative=False)
+
+    async def sync(self, account: str) -> SyncReport:
+        """Ask the service for what it has."""
+        return await self._syncing.sync(account)
+
+    async def watch(self, account: str) -> None:
+        """Record what happens at the service until cancelled."""
+        await self._syncing.watch(account)
+
+    async def take_in(self, account: str, delivery: Delivery) -> Announcement:
+        """Verify, read and record a webhook."""
+        return await self._syncing.take_in(account, delivery)
+
+    async def rest(self, account: str) -> None:
+        """Sign an account out until it is needed again."""
+        await self._connections.close(account)
+
+    async def adopt(self, identity: AssetId) -> AssetView:
+        """Make an asset known whose ids a person gave by hand. Raises NotFound where ids must be announced."""
+        known = await asyncio.to_thread(self.asset, identity)
+        if known is None:
+            client = await self._connections.connect(identity.account)
+            listing = client.adopt(identity)
+            await asyncio.to_thread(self._syncing.record, identity.account, listing, authoritative=False)
+        return await asyncio.to_thread(self._keeping.asset, identity)
+
+    async def fetch_now(
+        self, identity: AssetId, on_progress: Callable[[TransferView], None] | None = None
+    ) -> AssetView:
+        """Queue an asset first in line and see it through. Raises VaultError with why it is not held in the end."""
+        before = await asyncio.to_thread(self._keeping.asset, identity)
+        problem = why_not_fetch(before)
+        if problem and before.local not in (LocalState.QUEUED, LocalState.FETCHING):
+            raise VaultError(f"{identity}: {problem}")
+        await asyncio.to_thread(self.enqueue, [identity], first=True)
+        queue = self.new_queue()
+        async with self._watched(queue, identity, on_progress):
+            await queue.run(only=[identity], drain=True)
+        asset = await asyncio.to_thread(self._keeping.asset, identity)
+        if asset.local is not LocalState.HELD:
+            transfer = await asyncio.to_thread(self.transfer, identity)
+            state = f"{transfer.words or transfer.state}" if transfer else "it was not queued"
+            raise VaultError(f"{identity}: {state}")
+        return asset
+
+    @asynccontextmanager
+    async def _watched(
+        self, queue: Queue, identity: AssetId, tell: Callable[[TransferView], None] | None
+    ) -> AsyncIterator[None]:
+        async def watch() -> None:
+            while tell is not None:
+                await asyncio.sleep(PROGRESS_S)
+                view = await asyncio.to_thread(self.transfer, identity)
+                if view is not None:
+                    tell(queue.up_to_date(view))
+
+        task = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def verify(self, identity: AssetId) -> Verification:
+        """Read a held file again: it is held, damaged or lost."""
+        return await self._keeping.verify(identity)
+
+    async def release(self, identity: AssetId) -> AssetView:
+        """Let the service delete it, against a complete proof."""
+        return await self._keeping.release(identity)
+
+    async def catchup(self, account: str, room: str) -> CatchupView:
+        """Ask for the summary of the call in a room, and keep it when it says something new."""
+        client = await self._connections.connect(account)
+        summary = await client.catchup(room)
+        now = self.now()
+        await asyncio.to_thread(self._ledger.history.caught_up, account, room, summary.text, now.timestamp())
+        return CatchupView(account, room, now, summary.text)
+
+    async def notifications(self, account: str) -> NotificationSettings:
+        """The recording notifications as set at the service."""
+        return await (await self._connections.connect(account)).notifications()
+
+    async def save_notifications(self, account: str, change: NotificationChange) -> NotificationSettings:
+        """Create or update them; gives what the service then says."""
+        return await (await self._connections.connect(account)).save_notifications(change)
+
+    def preview_notifications(self, account: str, change: NotificationChange, *, exists: bool) -> str:
+        """What saving would send, secrets masked."""
+        return self._connections.client(account).preview_notifications(change, exists=exists)
+
+    def notification_problems(
+        self, fields: Mapping[str, str], stored: NotificationSettings | None = None
+    ) -> dict[str, str]:
+        """What is wrong with a form, field to words, as one types. `stored`: what the service has now."""
+        return problems(fields, stored)
+
+    async def check(self, account: str) -> str:
+        """Make the cheapest honest call to an account and say what works."""
+        return await (await self._connections.connect(account)).check()
+
+    async def dispatch_agent(self, account: str, join_url: str, *, attendee: str = "", callback_url: str = "") -> None:
+        """Send an agent to a meeting now."""
+        client = await self._connections.connect(account)
+        listing = await client.dispatch_agent(join_url, attendee=attendee, callback_url=callback_url)
+        await asyncio.to_thread(self._syncing.record, account, listing, authoritative=False)
+
+    async def schedule_agent(
+        self,
+        account: str,
+        join_url: str,
+        key: str,
+        join_at: datetime,
+        *,
+        attendee: str = "",
+        callback_url: str = "",
+    ) -> None:
+        """Have an agent join later; `key` names it for `cancel_agent`."""
+        client = await self._connections.connect(account)
+        await client.schedule_agent(join_url, key, join_at, attendee=attendee, callback_url=callback_url)
+
+    async def cancel_agent(self, account: str, key: str) -> None:
+        """Cancel a scheduled agent."""
+        await (await self._connections.connect(account)).cancel_agent(key)
+
+    async def store_secret(self, account: str, name: str, secret: Secret) -> str:
+        """Keep a credential in the system's keyring; says where. Raises VaultError."""
+        known = {f.name for f in registry.info(self._connections.account(account).settings.provider).secrets}
+        if name not in known:
+            raise VaultError(f"account {account} has no secret {name!r}; it has {', '.join(sorted(known))}")
+        return await asyncio.to_thread(self.secrets.store, account, name, secret)

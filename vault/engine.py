@@ -1,0 +1,198 @@
+"""What works while a desk is open, or without one: the queue, automatic syncs, watched accounts.
+
+It has an event loop of its own, on a thread of its own, because a terminal that stalls blocks the desk's. The desk
+hands commands over with `do`, and reads frozen snapshots.
+"""
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from providers.base import ProviderError
+from providers.models import Capability
+from vault.config import AccountConfig
+from vault.desk import Desk
+from vault.errors import VaultError
+from vault.transfers.queue import Queue
+from vault.views import TransferState, TransferView
+
+T = TypeVar("T")
+
+LOOK_S = 0.5
+WATCH_AGAIN_S = 30.0
+IDLE_S = 20.0
+SHOWN_TRANSFERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What goes on, as of at most half a second ago. The same object as long as nothing changed."""
+
+    revision: int = 0
+    """Grows when the ledger's content changed, whoever changed it."""
+    transfers: tuple[TransferView, ...] = ()
+    """In queue order, then ended ones, newest first."""
+    syncing: frozenset[str] = frozenset()
+    """Accounts that are being asked right now."""
+    online: bool = False
+    """Whether the engine runs."""
+    trouble: str = ""
+    """Why the engine cannot work (the ledger, the disk), in words."""
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second of all transfers."""
+        return sum(t.rate or 0.0 for t in self.transfers if t.state is TransferState.RUNNING)
+
+    @property
+    def active(self) -> tuple[TransferView, ...]:
+        """Transfers that have not ended."""
+        return tuple(t for t in self.transfers if not t.state.ended)
+
+
+class Engine:
+    """Runs until `stop`. `do` and `snapshot` may be called from any thread."""
+
+    def __init__(self, desk: Desk, *, sync_at_start: bool = True) -> None:
+        self.desk = desk
+        self._sync_at_start = sync_at_start
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._queue: Queue | None = None
+        self._stop: asyncio.Event | None = None
+        self._stop_asked = False
+        self._started = threading.Event()
+        self._syncing: set[str] = set()
+        self._snapshot = Snapshot()
+        self._looked_at = -1
+        self._idle_since: dict[str, float] = {}
+
+    def snapshot(self) -> Snapshot:
+        """What goes on."""
+        return self._snapshot
+
+    def run(self) -> None:
+        """Work until `stop`. Transfers in progress then stop cleanly; their parts stay for the next time. Blocks."""
+        asyncio.run(self._main())
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._stop_asked = True
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+
+    def do(self, call: Callable[[Desk], Coroutine[Any, Any, T]]) -> "concurrent.futures.Future[T]":
+        """Run a use case on the engine's loop. The future raises what the use case raises."""
+        if not self._started.wait(10) or self._loop is None or self._stop_asked:
+            refused: concurrent.futures.Future[T] = concurrent.futures.Future()
+            refused.set_exception(VaultError("the engine is not running"))
+            return refused
+        return asyncio.run_coroutine_threadsafe(call(self.desk), self._loop)
+
+    async def _main(self) -> None:
+        loop = self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        queue = self._queue = self.desk.new_queue()
+
+        def nudge() -> None:
+            loop.call_soon_threadsafe(queue.nudge)
+
+        self.desk.queued = nudge
+        tasks = [loop.create_task(self._keep_queue(queue)), loop.create_task(self._keep_looking())]
+        tasks += [loop.create_task(self._keep_account(account)) for account in self.desk.config.accounts.values()]
+        self._snapshot = replace(self._snapshot, online=True)
+        self._started.set()
+        if self._stop_asked:
+            self._stop.set()
+        try:
+            await self._stop.wait()
+        finally:
+            self._stop_asked = True
+            self.desk.queued = lambda: None
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.desk.aclose()
+            self._snapshot = replace(self._snapshot, online=False)
+
+    async def _keep_queue(self, queue: Queue) -> None:
+        while True:
+            try:
+                await queue.run()
+            except VaultError as error:
+                self._snapshot = replace(self._snapshot, trouble=error.words)
+                await asyncio.sleep(LOOK_S * 10)
+
+    async def _keep_account(self, account: AccountConfig) -> None:
+        """Sync at the start and every `poll_s`; watch where the account is watched."""
+        capabilities = self.desk.capabilities(account.name)
+        watched = Capability.WATCH in capabilities and account.settings.options.get("watch")
+        if watched:
+            await self._keep_watching(account.name)
+        if self._sync_at_start:
+            await self.sync(account.name)
+        while account.poll_s > 0:
+            await asyncio.sleep(account.poll_s)
+            await self.sync(account.name)
+
+    async def _keep_watching(self, account: str) -> None:
+        while True:
+            try:
+                await self.desk.watch(account)
+            except (ProviderError, VaultError) as error:
+                await asyncio.to_thread(self.desk.note_trouble, account, error.words)
+            await self.desk.rest(account)
+            await asyncio.sleep(WATCH_AGAIN_S)
+
+    async def sync(self, account: str) -> str:
+        """Sync an account now; gives words of what came of it. Never raises for a fault of network or service."""
+        if account in self._syncing:
+            return f"{account} is being synced already"
+        self._syncing.add(account)
+        try:
+            report = await self.desk.sync(account)
+        except (ProviderError, VaultError) as error:
+            return f"{account}: {error.words}"
+        finally:
+            self._syncing.discard(account)
+        return f"{account}: {report.meetings} meetings, {report.new} new; {report.words}".rstrip("; ")
+
+    async def _keep_looking(self) -> None:
+        """Take a snapshot whenever there may be something new, and sign out accounts that are not needed."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                self._snapshot = await asyncio.to_thread(self._look)
+            except VaultError as error:
+                self._snapshot = replace(self._snapshot, trouble=error.words)
+            await self._rest_idle_accounts(loop.time())
+            await asyncio.sleep(LOOK_S)
+
+    def _look(self) -> Snapshot:
+        assert self._queue is not None
+        before = self._snapshot
+        number = self.desk.change_number()
+        syncing = frozenset(self._syncing)
+        busy = self._queue.busy
+        quiet = not busy and not before.active and not before.trouble
+        if quiet and number == self._looked_at and syncing == before.syncing:
+            return before
+        transfers = tuple(self._queue.up_to_date(t) for t in self.desk.transfers(SHOWN_TRANSFERS))
+        revision = before.revision + (number != self._looked_at)
+        self._looked_at = number
+        return Snapshot(revision, transfers, syncing, online=True)
+
+    async def _rest_idle_accounts(self, now: float) -> None:
+        """A session at a service (an agent's seat) is not kept longer than it is used."""
+        assert self._queue is not None
+        for account in self.desk.config.accounts.values():
+            if Capability.WATCH not in self.desk.capabilities(account.name) or account.settings.options.get("watch"):
+                continue
+            if account.name in self._queue.busy or account.name in self._syncing:
+                self._idle_since[account.name] = now
+            elif now - self._idle_since.get(account.name, now) > IDLE_S:
+                del self._idle_since[account.name]
+                await self.desk.rest(account.name)

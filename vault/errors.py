@@ -1,0 +1,21 @@
+"""The vault's own errors; their text is for a person."""
+
+
+class VaultError(Exception):
+    """Something on this machine stands in the way: the disk, the ledger, a missing proof. The text says what to do."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+class ConfigError(VaultError):
+    """config.toml cannot be used; the text names the file, the line and the key."""
+
+
+class LedgerError(VaultError):
+    """The ledger cannot be opened or written."""
+
+
+class Overtaken(VaultError):
+    """Another process took over this transfer; what this one has must not be committed."""

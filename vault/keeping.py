@@ -1,0 +1,111 @@
+"""What is held: reading it again, and letting the service delete its copy only against that."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from providers.models import AssetId, RemoteState
+from vault.config import Config
+from vault.connections import Connections
+from vault.errors import VaultError
+from vault.ledger import Ledger
+from vault.proof import Outcome, Proof
+from vault.rules import why_not_release, why_not_verify
+from vault.syncing import Syncing
+from vault.transfers import held
+from vault.views import AssetView, LocalState
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What reading a file again found: HELD, DAMAGED or LOST, the new proof when it is held, and words."""
+
+    identity: AssetId
+    state: LocalState
+    proof: Proof | None
+    words: str
+
+
+class Keeping:
+    """The use cases `verify` and `release`."""
+
+    def __init__(
+        self, config: Config, connections: Connections, ledger: Ledger, syncing: Syncing, now: Callable[[], datetime]
+    ) -> None:
+        self._config = config
+        self._connections = connections
+        self._ledger = ledger
+        self._syncing = syncing
+        self._now = now
+
+    def asset(self, identity: AssetId) -> AssetView:
+        """An asset that must be known. Raises VaultError."""
+        view = self._ledger.reader.asset(identity)
+        if view is None:
+            raise VaultError(f"{identity} is not known here; `reeldesk sync {identity.account}` asks the service")
+        return view
+
+    async def verify(self, identity: AssetId) -> Verification:
+        """Read the held file again and write down what it is now. Raises VaultError when there was never one."""
+        return await asyncio.to_thread(self._verify, identity)
+
+    def _verify(self, identity: AssetId) -> Verification:
+        view = self.asset(identity)
+        problem = why_not_verify(view)
+        if problem or view.proof is None:
+            raise VaultError(f"{identity}: {problem}")
+        path = Path(view.path)
+        root = self._config.vault_path if path.is_relative_to(self._config.vault_path) else path.parent
+        reading = held.read_again(root, PurePosixPath(path.relative_to(root).as_posix()), view.extension)
+        found = self._judge(view, view.proof, reading)
+        self._ledger.history.verified(identity, found.state, found.proof, found.words, self._now().timestamp())
+        return found
+
+    def _judge(self, view: AssetView, proof: Proof, reading: held.Reading | None) -> Verification:
+        if reading is None:
+            return Verification(view.identity, LocalState.LOST, None, f"the file is gone: {view.path}")
+        source = self._ledger.reader.source(view.identity)
+        checks = held.checks_of(reading, proof, source.checksum if source else None)
+        failed = [check.words for check in checks if check.outcome is Outcome.FAILED]
+        if failed:
+            return Verification(view.identity, LocalState.DAMAGED, None, "; ".join(failed))
+        renewed = Proof(proof.size, proof.sha256, checks, self._now(), proof.source)
+        return Verification(view.identity, LocalState.HELD, renewed, "; ".join(check.words for check in checks))
+
+    async def release(self, identity: AssetId) -> AssetView:
+        """Let the service delete the asset: only with a complete proof, read again just before.
+
+        A service that releases a whole meeting gets to hear of it only when every asset of the meeting that it would
+        delete is proven. Raises VaultError naming the piece that is missing, and ProviderError.
+        """
+        provider = await self._connections.connect(identity.account)
+        for view in await asyncio.to_thread(self._would_go, identity):
+            problem = why_not_release(view, provider.info.capabilities)
+            if not problem:
+                verification = await self.verify(view.identity)
+                problem = verification.words if verification.proof is None else verification.proof.missing
+            if problem:
+                raise VaultError(f"{view.identity} keeps it from being released: {problem}")
+        asset = await asyncio.to_thread(self._ledger.reader.source, identity)
+        assert asset is not None
+        listing = await provider.release(asset)
+        await asyncio.to_thread(self._syncing.record, identity.account, listing, authoritative=True)
+        view = await asyncio.to_thread(self.asset, identity)
+        if view.state not in (RemoteState.ABANDONED, RemoteState.EXPIRED):
+            raise VaultError(f"{identity}: the service took the request but still says {view.provider_state}")
+        words = f"the service says {view.provider_state}; SHA-256 of the copy held here {view.sha256}"
+        await asyncio.to_thread(self._ledger.history.noted, identity, "released", words, self._now().timestamp())
+        return view
+
+    def _would_go(self, identity: AssetId) -> list[AssetView]:
+        """The asset, and its meeting's others of the same kind that the service would delete with it."""
+        view = self.asset(identity)
+        meeting = self._ledger.reader.meeting(identity.account, identity.meeting)
+        others = meeting.assets if meeting else ()
+        kind = identity.kind
+        rest = [
+            a for a in others if a.identity != identity and a.identity.kind is kind and a.state is RemoteState.AVAILABLE
+        ]
+        return [view, *rest]

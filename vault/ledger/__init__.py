@@ -1,0 +1,32 @@
+"""The ledger: what is known, held, queued and was done. Nothing outside this folder writes SQL."""
+
+from pathlib import Path
+
+from vault.ledger.database import Database
+from vault.ledger.history import History
+from vault.ledger.queueing import Transfers
+from vault.ledger.reading import Reader
+from vault.ledger.recording import Recorder
+from vault.sealing import Sealer
+
+
+class Ledger:
+    """The ledger's verbs, by what they are about. Usable from any thread. Raises LedgerError with words."""
+
+    def __init__(self, path: Path) -> None:
+        sealer = Sealer(path.with_name("links.key"))
+        self._database = Database(path)
+        self.recorder = Recorder(self._database, sealer)
+        self.reader = Reader(self._database, sealer)
+        self.transfers = Transfers(self._database)
+        self.history = History(self._database)
+
+    def change_number(self) -> int:
+        """Grows with every transaction, of any process, that changes what lists show."""
+        with self._database.read() as connection:
+            number: int = connection.execute("SELECT number FROM revision").fetchone()[0]
+        return number
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()

@@ -1,0 +1,108 @@
+"""Opening the ledger's file: private modes, a connection a thread, one transaction at a time for writing."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vault.errors import LedgerError
+from vault.ledger.schema import MIGRATIONS
+
+BUSY_TIMEOUT_S = 10.0
+
+
+class Database:
+    """A SQLite file (0600 in a 0700 folder) in WAL mode. Usable from any thread.
+
+    `write()` is a transaction that is on disk when it ends (synchronous FULL). Raises LedgerError with words.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        self._closed = False
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made before SQLite does, which would follow the umask; its -wal and -shm files take over this mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise LedgerError(f"the ledger {path} cannot be opened: {error.strerror}") from None
+        self._migrate()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _connection(self) -> sqlite3.Connection:
+        held: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if held is None:
+            with self._guard:
+                if self._closed:
+                    raise LedgerError("the ledger is closed")
+                held = self._connect()
+                self._all.append(held)
+            self._local.connection = held
+        return held
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading."""
+        with self._in_words():
+            yield self._connection()
+
+    @contextmanager
+    def write(self, *, visible: bool = True) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it or nothing, on disk when it ends.
+
+        `visible`: it changes what lists show, so that whoever shows one reads it anew (a beat does not).
+        """
+        with self._in_words():
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                if visible:
+                    connection.execute("UPDATE revision SET number = number + 1")
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} cannot be used: {error}") from None
+
+    def _migrate(self) -> None:
+        with self._in_words():
+            connection = self._connection()
+            have = connection.execute("PRAGMA user_version").fetchone()[0]
+            if have > len(MIGRATIONS):
+                raise LedgerError(f"the ledger {self.path} was written by a newer reeldesk; update this one")
+            for version in range(have, len(MIGRATIONS)):
+                script = f"BEGIN IMMEDIATE; {MIGRATIONS[version]}; PRAGMA user_version = {version + 1}; COMMIT;"
+                try:
+                    connection.executescript(script)
+                except sqlite3.OperationalError:
+                    if connection.in_transaction:
+                        connection.rollback()
+                    if connection.execute("PRAGMA user_version").fetchone()[0] <= version:
+                        raise  # else another process made the same step at the same moment
+
+    def close(self) -> None:
+        """Close every thread's connection; the file is complete without its -wal afterwards."""
+        with self._guard:
+            self._closed = True
+            for connection in self._all:
+                connection.close()
+            self._all.clear()

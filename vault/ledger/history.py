@@ -1,0 +1,66 @@
+"""What was verified, released, received and asked: the ledger's other writing verbs, one transaction each."""
+
+from providers.models import Announcement, AssetId
+from vault.ledger import summaries
+from vault.ledger.database import Database
+from vault.ledger.recording import add_catchup, add_event
+from vault.proof import Proof
+from vault.views import LocalState
+
+
+class History:
+    """Facts about assets and accounts that were established here. Times in unix seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def verified(self, identity: AssetId, state: LocalState, proof: Proof | None, words: str, now: float) -> None:
+        """A held file was read again: it is held, damaged or lost now."""
+        with self._database.write() as connection:
+            row = connection.execute("SELECT * FROM assets WHERE identity = ?", (str(identity),)).fetchone()
+            connection.execute("UPDATE assets SET kept = ? WHERE id = ?", (state, row["id"]))
+            if proof is not None:
+                connection.execute("UPDATE assets SET proof = ? WHERE id = ?", (proof.to_json(), row["id"]))
+            add_event(connection, now, str(identity), "verified" if state is LocalState.HELD else state, words)
+            summaries.refresh(connection, [row["meeting_id"]])
+
+    def noted(self, identity: AssetId, what: str, words: str, now: float) -> None:
+        """A line in an asset's trail."""
+        with self._database.write() as connection:
+            add_event(connection, now, str(identity), what, words)
+
+    def received(self, account: str, announcement: Announcement, now: float) -> bool:
+        """Keep a webhook; False when it is a duplicate (which is counted)."""
+        with self._database.write() as connection:
+            cursor = connection.execute(
+                """INSERT INTO deliveries (account, key, topic, verified, received_at, body)
+                VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account, key) DO NOTHING""",
+                (
+                    account,
+                    announcement.key,
+                    announcement.topic,
+                    announcement.verified,
+                    now,
+                    announcement.redacted_body,
+                ),
+            )
+            if cursor.rowcount == 0:
+                connection.execute(
+                    "UPDATE deliveries SET duplicates = duplicates + 1 WHERE account = ? AND key = ?",
+                    (account, announcement.key),
+                )
+            return cursor.rowcount == 1
+
+    def asked(self, account: str, error: str, now: float) -> None:
+        """A sync of an account ended: well (error "") or not."""
+        with self._database.write() as connection:
+            connection.execute(
+                """INSERT INTO accounts (name, synced_at, error) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET
+                synced_at = CASE WHEN ?3 = '' THEN ?2 ELSE synced_at END, error = ?3""",
+                (account, now if not error else None, error),
+            )
+
+    def caught_up(self, account: str, room: str, text: str, now: float) -> None:
+        """A room's summary, kept when it says something new."""
+        with self._database.write() as connection:
+            add_catchup(connection, account, room, text, now)

@@ -1,0 +1,249 @@
+"""Writing down what services say: merged with what is known, never losing it."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from providers.models import Asset, Listing, Meeting, RemoteState, StateChange
+from vault.ledger import summaries
+from vault.ledger.database import Database
+from vault.ledger.rows import seconds
+from vault.sealing import Sealer
+
+# How far an asset has come. What only announces (a webhook, an event) may come late and never turns this back;
+# a service's own list may.
+_PROGRESS = {
+    RemoteState.UNKNOWN: 0,
+    RemoteState.PROCESSING: 1,
+    RemoteState.FAILED: 2,
+    RemoteState.AVAILABLE: 3,
+    RemoteState.ABANDONED: 4,
+    RemoteState.EXPIRED: 5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a listing brought: meetings and assets in it, those of them that were new, assets now available."""
+
+    meetings: int = 0
+    assets: int = 0
+    new: int = 0
+    became_available: tuple[str, ...] = ()
+
+    def __add__(self, other: "Recorded") -> "Recorded":
+        return Recorded(
+            self.meetings + other.meetings,
+            self.assets + other.assets,
+            self.new + other.new,
+            self.became_available + other.became_available,
+        )
+
+
+class Recorder:
+    """The ledger's verb `record`: one transaction a listing."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+
+    def record(self, account: str, provider: str, listing: Listing, now: float, *, authoritative: bool) -> Recorded:
+        """Merge a listing into the ledger.
+
+        `authoritative`: it is the service's answer to a question, and its state holds. Otherwise it was announced,
+        may be late or repeated, and only moves states forward. `now` in unix seconds.
+        """
+        with self._database.write() as connection:
+            merge = _Merge(connection, self._sealer, account, provider, now, authoritative)
+            for meeting in listing.meetings:
+                merge.meeting(meeting)
+            for asset in listing.assets:
+                merge.asset(asset)
+            for change in listing.changes:
+                merge.change(change)
+            for catchup in listing.catchups:
+                add_catchup(connection, account, catchup.room, catchup.text, now)
+            summaries.refresh(connection, merge.touched)
+            return Recorded(len(listing.meetings), len(listing.assets), merge.new, tuple(merge.became_available))
+
+
+class _Merge:
+    """One listing on its way into the ledger."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, sealer: Sealer, account: str, provider: str, now: float, truth: bool
+    ) -> None:
+        self._connection = connection
+        self._sealer = sealer
+        self._account = account
+        self._provider = provider
+        self._now = now
+        self._truth = truth
+        self.touched: set[int] = set()
+        self.new = 0
+        self.became_available: list[str] = []
+
+    def meeting(self, meeting: Meeting) -> None:
+        known = self._find_meeting(meeting.id)
+        values = {
+            "title": meeting.title,
+            "started_at": seconds(meeting.started_at),
+            "ended_at": seconds(meeting.ended_at),
+            "people": json.dumps(meeting.people, ensure_ascii=False) if meeting.people else None,
+            "provider_state": meeting.provider_state,
+            "origin": meeting.origin,
+            "details": _json(meeting.details),
+            "raw": meeting.raw,
+            "last_seen": self._now,
+        }
+        values = {name: value for name, value in values.items() if value not in (None, "")}
+        if known is not None:
+            self._update("meetings", known["id"], values)
+            self.touched.add(known["id"])
+        else:
+            self.touched.add(self._insert_meeting(meeting.id, {"title": meeting.id, **values}))
+
+    def _find_meeting(self, meeting: str) -> sqlite3.Row | None:
+        cursor = self._connection.execute(
+            "SELECT * FROM meetings WHERE account = ? AND meeting = ?", (self._account, meeting)
+        )
+        found: sqlite3.Row | None = cursor.fetchone()
+        return found
+
+    def _insert_meeting(self, meeting: str, values: Mapping[str, object]) -> int:
+        return self._insert(
+            "meetings",
+            {
+                "account": self._account,
+                "meeting": meeting,
+                "provider": self._provider,
+                "title": meeting,
+                "first_seen": self._now,
+                "last_seen": self._now,
+                **values,
+            },
+        )
+
+    def asset(self, asset: Asset) -> None:
+        meeting = self._find_meeting(asset.meeting_id)
+        meeting_id = meeting["id"] if meeting else self._insert_meeting(asset.meeting_id, {})
+        self.touched.add(meeting_id)
+        identity = str(asset.identity(self._account))
+        known = self._connection.execute("SELECT * FROM assets WHERE identity = ?", (identity,)).fetchone()
+        if known is None:
+            self._add(identity, meeting_id, asset)
+        else:
+            self._merge(known, asset)
+
+    def _add(self, identity: str, meeting_id: int, asset: Asset) -> None:
+        self._insert(
+            "assets",
+            {
+                "meeting_id": meeting_id,
+                "identity": identity,
+                "account": self._account,
+                "kind": asset.kind,
+                "variant": asset.variant,
+                "first_seen": self._now,
+                "extension": asset.extension,
+                "state": asset.state,
+                "provider_state": asset.provider_state,
+                "error": asset.error,
+                **{"link": "", "warning": "", "raw": "", "details": "{}", "locator": "{}"},
+                **self._facts(asset),
+            },
+        )
+        self.new += 1
+        words = asset.provider_state or asset.state
+        add_event(self._connection, self._now, identity, "seen", f"first seen, the service says {words}")
+        if asset.state.downloadable:
+            self.became_available.append(identity)
+
+    def _merge(self, known: sqlite3.Row, asset: Asset) -> None:
+        values = self._facts(asset)
+        before = RemoteState(known["state"])
+        if self._truth or _PROGRESS[asset.state] >= _PROGRESS[before]:
+            values |= {"state": asset.state, "provider_state": asset.provider_state, "error": asset.error}
+            self._note_state(known["identity"], before, asset.state, asset.provider_state)
+        stated = values.get("checksum")
+        if known["checksum"] and stated and stated != known["checksum"]:
+            words = f"the service now states another checksum: {asset.checksum.stated if asset.checksum else ''}"
+            add_event(self._connection, self._now, known["identity"], "changed", words)
+        self._update("assets", known["id"], values)
+
+    def _facts(self, asset: Asset) -> dict[str, object]:
+        """What is worth writing: fields that say something. What the service leaves out is not forgotten."""
+        values: dict[str, object] = {
+            "size": asset.size,
+            "checksum": asset.checksum.value if asset.checksum else None,
+            "checksum_stated": asset.checksum.stated if asset.checksum else None,
+            "deadline": seconds(asset.deadline),
+            "locator": _json(asset.locator),
+            "sealed_link": self._sealer.seal(asset.sealed_link) if asset.sealed_link else None,
+            "link": asset.link,
+            "warning": asset.warning,
+            "details": _json(asset.details),
+            "raw": asset.raw,
+        }
+        # An empty checksum is one that could not be read: that is known, not left out.
+        kept = {n: v for n, v in values.items() if v is not None and (v != "" or n == "checksum")}
+        return kept | {"last_seen": self._now}
+
+    def change(self, change: StateChange) -> None:
+        """Apply an event to every asset of the account whose locator has all that the event names."""
+        for row in self._connection.execute("SELECT * FROM assets WHERE account = ?", (self._account,)).fetchall():
+            locator = json.loads(row["locator"])
+            if all(locator.get(name) == value for name, value in change.locator.items()):
+                self._apply(row, change)
+
+    def _apply(self, row: sqlite3.Row, change: StateChange) -> None:
+        before = RemoteState(row["state"])
+        if _PROGRESS[change.state] >= _PROGRESS[before]:
+            values = {"state": change.state, "provider_state": change.provider_state, "error": change.error}
+            self._update("assets", row["id"], {**values, "last_seen": self._now})
+            self._note_state(row["identity"], before, change.state, change.provider_state)
+        times = {"started_at": seconds(change.started_at), "ended_at": seconds(change.ended_at)}
+        self._update("meetings", row["meeting_id"], {n: v for n, v in times.items() if v is not None})
+        self.touched.add(row["meeting_id"])
+
+    def _note_state(self, identity: str, before: RemoteState, after: RemoteState, word: str) -> None:
+        if before is after:
+            return
+        add_event(self._connection, self._now, identity, "state", f"the service says {word or after} (was {before})")
+        if after.downloadable and not before.downloadable:
+            self.became_available.append(identity)
+
+    def _insert(self, table: str, values: Mapping[str, object]) -> int:
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        cursor = self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(values.values()))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def _update(self, table: str, row_id: int, values: Mapping[str, object]) -> None:
+        if values:
+            names = ", ".join(f"{name} = ?" for name in values)
+            self._connection.execute(f"UPDATE {table} SET {names} WHERE id = ?", (*values.values(), row_id))
+
+
+def _json(values: Mapping[str, str]) -> str | None:
+    return json.dumps(dict(values), ensure_ascii=False) if values else None
+
+
+def add_event(connection: sqlite3.Connection, now: float, identity: str, what: str, words: str) -> None:
+    """One line of an asset's custody trail, inside the caller's transaction."""
+    connection.execute(
+        "INSERT INTO events (at, identity, what, words) VALUES (?, ?, ?, ?)", (now, identity, what, words)
+    )
+
+
+def add_catchup(connection: sqlite3.Connection, account: str, room: str, text: str, now: float) -> None:
+    """Keep a room's summary when it says something new."""
+    cursor = connection.execute(
+        "SELECT text FROM catchups WHERE account = ? AND room = ? ORDER BY id DESC LIMIT 1", (account, room)
+    )
+    last = cursor.fetchone()
+    if text and (last is None or last["text"] != text):
+        connection.execute(
+            "INSERT INTO catchups (account, room, at, text) VALUES (?, ?, ?, ?)", (account, room, now, text)
+        )

@@ -1,0 +1,166 @@
+"""From the ledger's rows to frozen views, and the SQL that they share."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from providers.models import AssetId, AssetKind, RemoteState
+from vault.proof import Proof
+from vault.views import AssetView, LocalState, MeetingRow, Stage, TransferState, TransferView
+
+LOCAL = """CASE WHEN t.state = 'running' THEN 'fetching'
+    WHEN t.state IN ('queued', 'waiting', 'paused') THEN 'queued' ELSE a.kept END"""
+
+ASSETS = f"""SELECT a.*, m.title, m.provider, m.meeting, t.state AS transfer_state, t.words AS transfer_words,
+    {LOCAL} AS local
+    FROM assets a JOIN meetings m ON m.id = a.meeting_id LEFT JOIN transfers t ON t.asset_id = a.id"""
+
+# Which asset's state stands for the meeting: the one that a person should know of first.
+STATE_ORDER = (
+    RemoteState.FAILED,
+    RemoteState.PROCESSING,
+    RemoteState.AVAILABLE,
+    RemoteState.ABANDONED,
+    RemoteState.EXPIRED,
+    RemoteState.UNKNOWN,
+)
+_LOCAL_ORDER = (
+    LocalState.FETCHING,
+    LocalState.QUEUED,
+    LocalState.DAMAGED,
+    LocalState.LOST,
+)
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """Unix seconds as an aware UTC time."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def instant(seconds: float) -> datetime:
+    """The same where there is always one."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def seconds(when: datetime | None) -> float | None:
+    """An aware time as unix seconds."""
+    return None if when is None else when.timestamp()
+
+
+def asset_view(row: sqlite3.Row) -> AssetView:
+    """A row of ASSETS."""
+    failed = row["transfer_state"] == TransferState.FAILED and row["kept"] != LocalState.HELD
+    # A proof and a path are written down before the file is there: they count from the moment it is.
+    ever_held = row["kept"] != LocalState.ABSENT
+    return AssetView(
+        identity=AssetId.parse(row["identity"]),
+        provider=row["provider"],
+        title=row["title"],
+        state=RemoteState(row["state"]),
+        provider_state=row["provider_state"],
+        local=LocalState(row["local"]),
+        size=row["held_size"] if ever_held and row["held_size"] is not None else row["size"],
+        sha256=row["sha256"] if ever_held else "",
+        path=row["path"] if ever_held else "",
+        deadline=moment(row["deadline"]),
+        error=row["error"] or (row["transfer_words"] if failed else ""),
+        warning=row["warning"],
+        link=row["link"],
+        extension=row["extension"],
+        checksum_stated=row["checksum_stated"] or "",
+        proof=Proof.from_json(row["proof"]) if row["proof"] and ever_held else None,
+        first_seen=instant(row["first_seen"]),
+        last_seen=instant(row["last_seen"]),
+        details=json.loads(row["details"]),
+        locator=json.loads(row["locator"]),
+        raw=row["raw"],
+    )
+
+
+def is_fault(row: sqlite3.Row) -> bool:
+    """Whether something is wrong with an asset (a row of ASSETS): at the service, in its transfer, or on disk."""
+    return bool(
+        row["state"] == RemoteState.FAILED
+        or row["kept"] in (LocalState.DAMAGED, LocalState.LOST)
+        or (row["transfer_state"] == TransferState.FAILED and row["kept"] != LocalState.HELD)
+    )
+
+
+def counts(row: sqlite3.Row) -> bool:
+    """Whether an asset speaks for its meeting: links and what may not even exist do not."""
+    return AssetKind(row["kind"]).fetchable and RemoteState(row["state"]) is not RemoteState.UNKNOWN
+
+
+def headline(rows: list[sqlite3.Row]) -> RemoteState:
+    """The remote state that stands for a meeting with these assets."""
+    states = {row["state"] for row in rows if counts(row)}
+    return next((state for state in STATE_ORDER if state in states), RemoteState.UNKNOWN)
+
+
+def local_headline(rows: list[sqlite3.Row]) -> LocalState:
+    """The local state that stands for a meeting: what is going on or wrong first, held only when all of it is."""
+    states = {row["local"] for row in rows}
+    for state in _LOCAL_ORDER:
+        if state in states:
+            return state
+    weighty = [row for row in rows if counts(row)]
+    all_held = weighty and all(row["local"] == LocalState.HELD for row in weighty)
+    return LocalState.HELD if all_held else LocalState.ABSENT
+
+
+def earliest_deadline(rows: Iterable[sqlite3.Row]) -> float | None:
+    """The first moment at which something is lost that is not held; unix seconds."""
+    open_ones = [r["deadline"] for r in rows if r["deadline"] is not None and r["kept"] != LocalState.HELD]
+    return min(open_ones, default=None)
+
+
+def known_size(rows: Iterable[sqlite3.Row]) -> int | None:
+    """The bytes of all assets whose size is known; None when none is."""
+    sizes = [r["held_size"] if r["held_size"] is not None else r["size"] for r in rows]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known else None
+
+
+def meeting_row(row: sqlite3.Row, assets: list[sqlite3.Row]) -> MeetingRow:
+    """A row of meetings with its assets (rows of ASSETS)."""
+    state = headline(assets)
+    word = next((a["provider_state"] for a in assets if a["state"] == state and counts(a)), row["provider_state"])
+    error = next((a["error"] or a["transfer_words"] for a in assets if is_fault(a)), "")
+    return MeetingRow(
+        account=row["account"],
+        provider=row["provider"],
+        meeting=row["meeting"],
+        title=row["title"],
+        started_at=moment(row["started_at"]),
+        stages=tuple(Stage(AssetKind(a["kind"]), a["kept"] == LocalState.HELD, is_fault(a)) for a in assets),
+        state=state,
+        provider_state=word,
+        local=local_headline(assets),
+        size=row["summary_size"],
+        deadline=moment(row["summary_deadline"]),
+        error=error or "",
+    )
+
+
+TRANSFERS = """SELECT t.*, a.identity, m.title FROM transfers t JOIN assets a ON a.id = t.asset_id
+    JOIN meetings m ON m.id = a.meeting_id"""
+
+
+def transfer_view(row: sqlite3.Row) -> TransferView:
+    """A row of TRANSFERS."""
+    left = None if row["total"] is None else max(0, row["total"] - row["received"])
+    running = row["state"] == TransferState.RUNNING
+    rate = row["rate"] if running else None
+    return TransferView(
+        asset=AssetId.parse(row["identity"]),
+        title=row["title"],
+        state=TransferState(row["state"]),
+        received=row["received"],
+        total=row["total"],
+        rate=rate,
+        eta_s=left / rate if left is not None and rate else None,
+        attempts=row["attempts"],
+        words=row["words"],
+        owner=row["owner"],
+    )

@@ -1,0 +1,56 @@
+"""Saved deliveries in a folder: `NAME.json` with the body's exact bytes, `NAME.json.headers` with its headers.
+
+For whoever receives webhooks with something else, and for the demo. Files are read, never changed or removed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from providers.models import Delivery
+from vault.errors import VaultError
+
+BODY_LIMIT = 1 << 20
+
+
+def parse_headers(text: str) -> dict[str, str]:
+    """Lines of `Name: value`; names become lower-case. Lines without a colon are passed over."""
+    headers = {}
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if colon and name.strip():
+            headers[name.strip().lower()] = value.strip()
+    return headers
+
+
+def read(path: Path) -> Delivery:
+    """A saved delivery. Raises VaultError in words."""
+    try:
+        with path.open("rb") as file:
+            body = file.read(BODY_LIMIT + 1)
+        beside = path.with_name(f"{path.name}.headers")
+        headers = parse_headers(beside.read_text("utf-8", "replace")) if beside.exists() else {}
+    except OSError as error:
+        raise VaultError(f"{path}: {error.strerror}") from None
+    if len(body) > BODY_LIMIT:
+        raise VaultError(f"{path}: larger than {BODY_LIMIT >> 20} MiB; no service sends such a delivery")
+    return Delivery(headers, body)
+
+
+def saved(folder: Path) -> Iterator[Path]:
+    """The saved deliveries in a folder, by name. Raises VaultError when the folder cannot be read."""
+    try:
+        names = sorted(entry for entry in folder.iterdir() if entry.suffix == ".json")
+    except OSError as error:
+        raise VaultError(f"spool {folder}: {error.strerror}") from None
+    yield from names
+
+
+def save(folder: Path, name: str, delivery: Delivery) -> None:
+    """Save a delivery so that `saved` finds it only when it is complete (0600)."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = "".join(f"{key}: {value}\n" for key, value in delivery.headers.items())
+    for suffix, content in ((".json.headers", lines.encode()), (".json", delivery.body)):
+        temporary = folder / f"{name}{suffix}.new"
+        temporary.touch(0o600)
+        temporary.write_bytes(content)
+        temporary.replace(folder / f"{name}{suffix}")

@@ -1,0 +1,110 @@
+"""Asking the services what there is, and taking in what they send: both end in the ledger."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from providers.base import ProviderError, Unreadable
+from providers.models import Announcement, AssetId, Capability, Delivery, Listing
+from vault import spool
+from vault.config import AccountConfig
+from vault.connections import Connections
+from vault.errors import VaultError
+from vault.ledger import Ledger
+from vault.ledger.recording import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a sync brought: what the service told of, what of it was new, and words for a person."""
+
+    account: str
+    meetings: int
+    assets: int
+    new: int
+    words: str
+
+
+class Syncing:
+    """The use cases `sync`, `watch` and `take_in`."""
+
+    def __init__(self, connections: Connections, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._connections = connections
+        self._ledger = ledger
+        self._now = now
+
+    def record(self, account: str, listing: Listing, *, authoritative: bool) -> Recorded:
+        """Write a listing down; what became available is queued where the account fetches by itself. Blocks."""
+        config = self._connections.account(account)
+        now = self._now().timestamp()
+        recorded = self._ledger.recorder.record(
+            account, config.settings.provider, listing, now, authoritative=authoritative
+        )
+        if config.auto_fetch and recorded.became_available:
+            wanted = (AssetId.parse(text) for text in recorded.became_available)
+            self._ledger.transfers.enqueue((i for i in wanted if i.kind.fetchable), now)
+        return recorded
+
+    async def sync(self, account: str) -> SyncReport:
+        """Ask the service for what it has, and take in what was saved for us. Raises ProviderError, VaultError."""
+        error = ""
+        try:
+            return await self._sync(self._connections.account(account))
+        except (ProviderError, VaultError) as failure:
+            error = failure.words
+            raise
+        finally:
+            await asyncio.to_thread(self._ledger.history.asked, account, error, self._now().timestamp())
+
+    async def _sync(self, config: AccountConfig) -> SyncReport:
+        provider = await self._connections.connect(config.name)
+        capabilities = provider.info.capabilities
+        recorded, words = Recorded(), ""
+        if Capability.LIST in capabilities or (Capability.WATCH in capabilities and config.settings.options["watch"]):
+            async for listing in provider.listing():
+                truth = Capability.LIST in capabilities
+                recorded += await asyncio.to_thread(self.record, config.name, listing, authoritative=truth)
+        else:
+            words = provider.info.found_by
+        if config.spool is not None:
+            recorded += await self._take_in_saved(config)
+        return SyncReport(config.name, recorded.meetings, recorded.assets, recorded.new, words)
+
+    async def _take_in_saved(self, config: AccountConfig) -> Recorded:
+        assert config.spool is not None
+        recorded = Recorded()
+        for path in await asyncio.to_thread(lambda folder: list(spool.saved(folder)), config.spool):
+            delivery = await asyncio.to_thread(spool.read, path)
+            try:
+                _, brought = await self._take_in(config.name, delivery)
+            except ProviderError as error:
+                raise Unreadable(f"saved delivery {path.name}: {error.words}") from None
+            recorded += brought
+        return recorded
+
+    async def take_in(self, account: str, delivery: Delivery) -> Announcement:
+        """Verify, read and record a webhook; what it only hints at is asked of the service.
+
+        Duplicates and any order change nothing. Raises NotAuthentic, Unreadable, and what asking raises.
+        """
+        announcement, _ = await self._take_in(account, delivery)
+        return announcement
+
+    async def _take_in(self, account: str, delivery: Delivery) -> tuple[Announcement, Recorded]:
+        provider = await self._connections.connect(account)
+        announcement = provider.read_delivery(delivery)
+        now = self._now().timestamp()
+        fresh = await asyncio.to_thread(self._ledger.history.received, account, announcement, now)
+        recorded = await asyncio.to_thread(self.record, account, announcement.listing, authoritative=False)
+        if fresh:
+            for hint in announcement.confirm:
+                listing = await provider.look_up(hint)
+                recorded += await asyncio.to_thread(self.record, account, listing, authoritative=True)
+        return announcement, recorded
+
+    async def watch(self, account: str) -> None:
+        """Record what happens at the service until cancelled. Raises ProviderError when the session ends."""
+        provider = await self._connections.connect(account)
+        async for listing in provider.watch():
+            await asyncio.to_thread(self.record, account, listing, authoritative=False)

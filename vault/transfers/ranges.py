@@ -1,0 +1,83 @@
+"""What an answer to a request for the rest of a file means. Pure; decides on headers alone.
+
+Sources: RFC 9110 sections 13.1.5 (If-Range), 14.4 (Content-Range), 15.5.17 (416).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
+_UNSATISFIED = re.compile(r"bytes\s+\*/(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """What tells one version of a file from another: a strong ETag, else Last-Modified; and the length in bytes."""
+
+    etag: str = ""
+    last_modified: str = ""
+    total: int | None = None
+
+    @classmethod
+    def of(cls, status: int, headers: Mapping[str, str]) -> "Validator":
+        """From an answer's lower-case headers."""
+        etag = headers.get("etag", "")
+        strong = etag if etag.startswith('"') else ""
+        return cls(strong, headers.get("last-modified", ""), stated_total(status, headers))
+
+    @property
+    def condition(self) -> str:
+        """For If-Range; "" when a resumed transfer could not be told from a mix of two versions."""
+        return self.etag or self.last_modified
+
+    def fits(self, other: "Validator") -> bool:
+        """Whether both may be of the same version: nothing that both state differs."""
+        pairs = ((self.etag, other.etag), (self.last_modified, other.last_modified), (self.total, other.total))
+        return all(mine == theirs for mine, theirs in pairs if mine and theirs)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body's first byte belongs at `start`; `total`: the whole file's length, None when not stated."""
+
+    start: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartOver:
+    """What is here cannot be continued: ask again for the whole file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Nothing is missing: what is here is the whole file."""
+
+
+def stated_total(status: int, headers: Mapping[str, str]) -> int | None:
+    """The whole file's length as the answer states it; None when it does not, or not readably."""
+    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
+    if found:
+        return None if found.group(3) == "*" else int(found.group(3))
+    length = headers.get("content-length", "").strip()
+    return int(length) if status != 206 and length.isascii() and length.isdigit() else None
+
+
+def decide(
+    status: int, headers: Mapping[str, str], offset: int, known: Validator | None
+) -> Body | StartOver | Complete | None:
+    """What an answer with status 200, 206 or 416 means when `offset` bytes are here; None for any other status."""
+    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
+    told = Validator.of(status, headers)
+    if status == 416:
+        total = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
+        complete = offset and total and int(total.group(1)) == offset and known and known.total == offset
+        return Complete() if complete else StartOver()
+    if status == 206 or (status == 200 and found and offset):
+        if not found or known is None or not known.fits(told):
+            return StartOver()
+        start, end = int(found.group(1)), int(found.group(2))
+        whole_rest = told.total is None or end + 1 == told.total
+        return Body(start, told.total) if start == offset and whole_rest else StartOver()
+    return Body(0, told.total) if status == 200 else None

@@ -1,0 +1,239 @@
+"""What the vault tells whoever asks: frozen values, safe to hand to another thread. Sizes in bytes, times in UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from providers.models import AssetId, AssetKind, Capability, RemoteState
+from vault.proof import Proof
+
+
+class LocalState(StrEnum):
+    """What this machine has of an asset."""
+
+    ABSENT = "absent"
+    QUEUED = "queued"
+    FETCHING = "fetching"
+    HELD = "held"
+    """The file is present and proven."""
+    DAMAGED = "damaged"
+    """The file is present and is not what was proven."""
+    LOST = "lost"
+    """It was proven once; the file is gone."""
+
+
+class TransferState(StrEnum):
+    """Where a transfer stands. The last three are its end."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    """For its next attempt."""
+    PAUSED = "paused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DONE = "done"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self in (TransferState.FAILED, TransferState.CANCELLED, TransferState.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which meetings or assets, in which order. Empty fields do not filter."""
+
+    text: str = ""
+    """Words that all occur in title, people, ids or account; case does not matter."""
+    account: str = ""
+    state: RemoteState | None = None
+    local: LocalState | None = None
+    faults: bool = False
+    """Only where something is wrong: failed at the service, a failed transfer, damaged, lost."""
+    at_risk: bool = False
+    """Only what is not held here and has a deadline."""
+    sort: str = "start"
+    """One of SORTS."""
+    descending: bool = True
+
+
+SORTS = ("start", "title", "state", "size", "deadline", "account")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetView:
+    """An asset with all that is known of it."""
+
+    identity: AssetId
+    provider: str
+    title: str
+    state: RemoteState
+    provider_state: str
+    local: LocalState
+    size: int | None
+    """Of the held file, else what the service stated."""
+    sha256: str
+    path: str
+    """Absolute; "" when nothing was ever fetched."""
+    deadline: datetime | None
+    error: str
+    """What the service says went wrong, else why the last transfer failed."""
+    warning: str
+    link: str
+    extension: str
+    checksum_stated: str
+    proof: Proof | None
+    first_seen: datetime
+    last_seen: datetime
+    details: Mapping[str, str]
+    locator: Mapping[str, str]
+    raw: str
+
+    def record(self) -> dict[str, object]:
+        """The object that `--json` prints."""
+        return {
+            "asset": str(self.identity),
+            "account": self.identity.account,
+            "provider": self.provider,
+            "meeting": self.identity.meeting,
+            "kind": str(self.identity.kind),
+            "variant": self.identity.variant,
+            "title": self.title,
+            "state": str(self.state),
+            "provider_state": self.provider_state,
+            "local": str(self.local),
+            "size": self.size,
+            "sha256": self.sha256 or None,
+            "path": self.path or None,
+            "deadline": self.deadline.isoformat() if self.deadline else None,
+            "error": self.error or None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One asset in a meeting's row: its kind and how far it is."""
+
+    kind: AssetKind
+    held: bool
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingRow:
+    """A meeting as one line of the list."""
+
+    account: str
+    provider: str
+    meeting: str
+    title: str
+    started_at: datetime | None
+    stages: tuple[Stage, ...]
+    state: RemoteState
+    """Of the asset that matters most (a failed one before one in the making before an available one)."""
+    provider_state: str
+    local: LocalState
+    size: int | None
+    """Of all its assets, as far as known."""
+    deadline: datetime | None
+    """The earliest of assets that are not held."""
+    error: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What identifies it: account and meeting id."""
+        return (self.account, self.meeting)
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingView:
+    """A meeting with all that is known of it and its assets."""
+
+    account: str
+    provider: str
+    meeting: str
+    title: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    people: tuple[str, ...]
+    provider_state: str
+    origin: str
+    first_seen: datetime
+    last_seen: datetime
+    details: Mapping[str, str]
+    raw: str
+    assets: tuple[AssetView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TransferView:
+    """A transfer as it stands. `rate` in bytes a second, `eta_s` in seconds, None where not known."""
+
+    asset: AssetId
+    title: str
+    state: TransferState
+    received: int
+    total: int | None
+    rate: float | None
+    eta_s: float | None
+    attempts: int
+    words: str
+    """The last error, what it waits for, or what was proven."""
+    owner: str
+    """Who runs it: "" for nobody, else a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account for the list at the left and for mode 6."""
+
+    name: str
+    provider: str
+    label: str
+    capabilities: frozenset[Capability]
+    address: str
+    meetings: int
+    assets: int
+    held: int
+    at_risk: int
+    faults: int
+    synced_at: datetime | None
+    error: str
+    """Why the last sync or call failed, in words; "" when it went well or was not made."""
+    secrets: Mapping[str, str]
+    """Name of each secret to where it is kept, in words; never its value."""
+    found_by: str
+    verify: bool
+    """False: the TLS certificate is not checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an asset's custody trail."""
+
+    at: datetime
+    what: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatchupView:
+    """A room's summary as it was at one moment. `error` instead of a text when it could not be read."""
+
+    account: str
+    room: str
+    at: datetime
+    text: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of the whole ledger, for status lines."""
+
+    meetings: int
+    assets: int
+    held: int
+    held_bytes: int
