@@ -327,6 +327,11 @@ class Loopback:
                 server.should_exit = True
                 server.force_exit = True
             await asyncio.gather(*(done for _, done in self._servers), return_exceptions=True)
+            # Answers that a client no longer waits for (`latency_s`) would outlive the loop.
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)

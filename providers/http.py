@@ -261,10 +261,6 @@ class Http:
             )
         except (httpx.InvalidURL, ValueError):
             raise NotTrusted("the service named an address that cannot be used") from None
-        port = origin.port if built.url.port is None else built.url.port
-        if (built.url.host.rstrip("."), port) != (origin.host, origin.port):
-            # Two readings of one address: the credential must not go by the one and the connection by the other.
-            raise NotTrusted("the service named an address that can be read in two ways")
         return client, built, origin
 
     async def send(self, request: Request) -> Answer:
@@ -328,8 +324,8 @@ class _Opened:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._response is not None:
-            await self._response.aclose()
+        assert self._response is not None
+        await self._response.aclose()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         assert self._response is not None

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from providers.models import AssetId
 from tui import label
 from tui.context import FAULTS, Context, words_of
 from tui.label import plain
 from vault import rules
-from vault.proof import Outcome
-from vault.views import AssetView, TransferState, TransferView
+from vault.views import AssetView, LocalState, TransferState, TransferView
 
 Say = Callable[[str, str], None]
 
@@ -21,7 +20,7 @@ class Acts:
     def __init__(self, context: Context, say: Say) -> None:
         self._context = context
         self._say = say
-        self.undone: list[tuple[str, Callable[[], None]]] = []
+        self.undone: list[tuple[str, Callable[[], Awaitable[None]]]] = []
 
     # Queue -------------------------------------------------------------------------------------------------------
 
@@ -38,9 +37,9 @@ class Acts:
         else:
             self._say(f"nothing queued: {most_common(reasons) or 'no assets are known of it'}", "warn")
 
-    def _unqueue(self, queued: Iterable[AssetId]) -> None:
+    async def _unqueue(self, queued: Iterable[AssetId]) -> None:
         for identity in queued:
-            self._context.desk.cancel(identity)
+            await self._context.read(self._context.desk.cancel, identity)
 
     async def cancel(self, identities: Sequence[AssetId]) -> None:
         """Cancel the transfers among them."""
@@ -64,17 +63,17 @@ class Acts:
         wanted = set(identities)
         return [view for view in self._context.engine.snapshot().transfers if view.asset in wanted]
 
-    def undo(self) -> None:
+    async def undo(self) -> None:
         """Take the last thing back."""
         words, back = self.undone.pop()
-        back()
+        await back()
         self._say(f"took back {words}", "")
 
     # Sync --------------------------------------------------------------------------------------------------------
 
     async def sync(self, account: str) -> None:
         """Ask one account, or all when `account` is ""; what each says stands in its line at the left."""
-        names = [account] if account else [view.name for view in self._context.desk.accounts()]
+        names = [account] if account else list(self._context.desk.config.accounts)
         self._say(f"asking {', '.join(names)}", "info")
         said, wrong = [], []
         answers = await asyncio.gather(*map(self._sync_one, names))
@@ -87,7 +86,7 @@ class Acts:
             report = await self._context.ask(lambda desk: desk.sync(name))
         except FAULTS as error:
             return words_of(error), True
-        return report.words, False
+        return f"{report.meetings} known, {report.new} new. {report.words}".strip(), False
 
     # Proof -------------------------------------------------------------------------------------------------------
 
@@ -109,10 +108,10 @@ class Acts:
 
     async def _verify_one(self, identity: AssetId) -> str:
         try:
-            proof = await self._context.ask(lambda desk: desk.verify(identity))
+            found = await self._context.ask(lambda desk: desk.verify(identity))
         except FAULTS as error:
             return words_of(error)
-        return next((check.words for check in proof.checks if check.outcome is Outcome.FAILED), "")
+        return "" if found.state is LocalState.HELD else found.words
 
     # Release -----------------------------------------------------------------------------------------------------
 

@@ -87,14 +87,14 @@ class DeskApp(App[None]):
 
     # Start and stop ----------------------------------------------------------------------------------------------
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """The engine in its thread; the desk first."""
         loop = asyncio.get_running_loop()
         if not self.is_headless:
             for number, code in SIGNALS.items():
                 loop.add_signal_handler(number, self._signalled, code)
         self.run_worker(self.context.engine.run, thread=True, name="engine", group="engine", exit_on_error=False)
-        await self.switch_mode("desk")
+        self.switch_mode("desk")
         self._timer = self.set_interval(POLL_S, self._poll)
         self.set_interval(60, self._minute)
         if self._keymap_problems:

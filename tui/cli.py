@@ -16,12 +16,13 @@ from tui.commandline import (
     opening,
     proving,
     syncing,
+    working,
 )
 from tui.commandline.output import Output
 from tui.commandline.session import FAULTS, Usage, words
 from vault.errors import ConfigError
 
-_FAMILIES = (demo, syncing, listing, fetching, proving, catchup, notify, agents, account, opening, doctor)
+_FAMILIES = (demo, syncing, listing, fetching, proving, catchup, notify, agents, account, working, doctor)
 _EPILOG = """\
 examples:
   reeldesk demo                         the desk over five emulated services; nothing is configured or touched

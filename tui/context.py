@@ -2,10 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from providers.base import ProviderError
 from tui.label import Glyphs
@@ -36,9 +36,10 @@ class Context:
         """The vault's door."""
         return self.engine.desk
 
-    async def ask(self, call: "Callable[[Desk], Awaitable[T]]") -> T:
+    async def ask(self, call: "Callable[[Desk], Coroutine[Any, Any, T]]") -> T:
         """A use case on the engine's loop; awaited here, never waited for."""
-        return await asyncio.wrap_future(self.engine.do(call))
+        # `do` waits for an engine that is only starting, so it is called in a thread.
+        return await asyncio.wrap_future(await asyncio.to_thread(self.engine.do, call))
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A read of the ledger in a thread."""

@@ -34,7 +34,9 @@ def state_line(
     runs.append((f"  by {query.sort} {'down' if query.descending else 'up'}", "dim"))
     if snapshot.syncing:
         runs.append((f"  asking {', '.join(sorted(snapshot.syncing))}", "info"))
-    elif not snapshot.online:
+    elif snapshot.trouble:
+        runs.append((f"  {plain(snapshot.trouble)}", "bad"))
+    elif accounts and all(each.error for each in accounts):
         runs.append(("  offline: no service answers", "bad"))
     elif view is not None and view.error:
         runs.append((f"  {plain(view.error)}", "bad"))
@@ -73,7 +75,7 @@ def why_not_desk(
     if command == "list.mark":
         return "" if table.current is not None else "there is no meeting to mark"
     if command == "sync":
-        return "" if context.desk.accounts() else "there is no account to ask"
+        return "" if context.desk.config.accounts else "there is no account to ask"
     if not command.startswith(("asset.", "transfer.", "show.")):
         return ""
     if not table.total:

@@ -33,6 +33,7 @@ TRANSFER_INKS = {
     TransferState.CANCELLED: "dim",
     TransferState.DONE: "good",
 }
+STAGES_WIDTH = 6
 _STAGE_ORDER = tuple(AssetKind)
 
 
@@ -44,12 +45,14 @@ def state_cell(remote: RemoteState, local: LocalState, glyphs: Glyphs) -> Line:
 
 
 def stage_cell(stages: tuple[Stage, ...]) -> Line:
-    """The assets' letters: lower-case seen, upper-case held, `!` behind a failed one."""
+    """The assets' letters: lower-case seen, upper-case held, `!` behind a failed one (in its place where many failed)."""
     runs: list[tuple[str, str]] = []
+    failed = sum(stage.failed for stage in stages)
+    room = len(stages) + failed <= STAGES_WIDTH
     for stage in sorted(stages, key=lambda stage: _STAGE_ORDER.index(stage.kind)):
         letter = label.STAGE_LETTERS[stage.kind]
         if stage.failed:
-            runs.append((letter + "!", "bad"))
+            runs.append((letter + "!" if room else "!", "bad"))
         else:
             runs.append((letter.upper(), "good") if stage.held else (letter, ""))
     return tuple(runs)
@@ -64,7 +67,7 @@ def meeting_columns(context: Context) -> tuple[Column[MeetingRow], ...]:
         return ((label.slack(row.deadline, now), label.slack_ink(row.deadline, now)),)
 
     return (
-        Column("Has", 5, 3, lambda row: stage_cell(row.stages)),
+        Column("Has", STAGES_WIDTH, 3, lambda row: stage_cell(row.stages)),
         Column("State", 12, 1, lambda row: state_cell(row.state, row.local, glyphs)),
         Column("Title", 14, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True),
         Column("Start UTC", 12, 5, lambda row: ((label.when_short(row.started_at), "dim"),)),

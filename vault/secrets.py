@@ -191,6 +191,8 @@ class Secrets:
         return Found(Secret(_read(path)), "systemd credentials")
 
     def _stored(self, account: str, name: str) -> Found | None:
+        if self._environ.get("REELDESK_KEYRING") == "off":
+            return None
         try:
             text = self._keyring.get(account, name)
         except VaultError as error:

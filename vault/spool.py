@@ -43,14 +43,3 @@ def saved(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise VaultError(f"spool {folder}: {error.strerror}") from None
     yield from names
-
-
-def save(folder: Path, name: str, delivery: Delivery) -> None:
-    """Save a delivery so that `saved` finds it only when it is complete (0600)."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lines = "".join(f"{key}: {value}\n" for key, value in delivery.headers.items())
-    for suffix, content in ((".json.headers", lines.encode()), (".json", delivery.body)):
-        temporary = folder / f"{name}{suffix}.new"
-        temporary.touch(0o600)
-        temporary.write_bytes(content)
-        temporary.replace(folder / f"{name}{suffix}")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from providers.base import ProviderError, Unreadable
 from providers.models import Announcement, AssetId, Capability, Delivery, Listing
@@ -33,6 +34,8 @@ class Syncing:
         self._connections = connections
         self._ledger = ledger
         self._now = now
+        self._taken_in: set[Path] = set()
+        """Saved deliveries that need not be read again."""
 
     def record(self, account: str, listing: Listing, *, authoritative: bool) -> Recorded:
         """Write a listing down; what became available is queued where the account fetches by itself. Blocks."""
@@ -75,11 +78,14 @@ class Syncing:
         assert config.spool is not None
         recorded = Recorded()
         for path in await asyncio.to_thread(lambda folder: list(spool.saved(folder)), config.spool):
+            if path in self._taken_in:
+                continue
             delivery = await asyncio.to_thread(spool.read, path)
             try:
-                _, brought = await self._take_in(config.name, delivery)
+                _, brought = await self._take_in(config.name, delivery, again=False)
             except ProviderError as error:
                 raise Unreadable(f"saved delivery {path.name}: {error.words}") from None
+            self._taken_in.add(path)
             recorded += brought
         return recorded
 
@@ -88,19 +94,23 @@ class Syncing:
 
         Duplicates and any order change nothing. Raises NotAuthentic, Unreadable, and what asking raises.
         """
-        announcement, _ = await self._take_in(account, delivery)
+        announcement, _ = await self._take_in(account, delivery, again=True)
         return announcement
 
-    async def _take_in(self, account: str, delivery: Delivery) -> tuple[Announcement, Recorded]:
+    async def _take_in(self, account: str, delivery: Delivery, *, again: bool) -> tuple[Announcement, Recorded]:
+        """`again`: a duplicate is counted. It is kept last, so that one whose recording broke off is none."""
         provider = await self._connections.connect(account)
         announcement = provider.read_delivery(delivery)
-        now = self._now().timestamp()
-        fresh = await asyncio.to_thread(self._ledger.history.received, account, announcement, now)
-        recorded = await asyncio.to_thread(self.record, account, announcement.listing, authoritative=False)
-        if fresh:
+        history = self._ledger.history
+        known = await asyncio.to_thread(history.is_known, account, announcement.key)
+        recorded = Recorded()
+        if not known:
+            recorded = await asyncio.to_thread(self.record, account, announcement.listing, authoritative=False)
             for hint in announcement.confirm:
                 listing = await provider.look_up(hint)
                 recorded += await asyncio.to_thread(self.record, account, listing, authoritative=True)
+        if again or not known:
+            await asyncio.to_thread(history.received, account, announcement, self._now().timestamp())
         return announcement, recorded
 
     async def watch(self, account: str) -> None:

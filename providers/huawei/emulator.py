@@ -27,6 +27,7 @@ class Online:
     guid_since: float
     seen_at: float
     former: dict[str, float] = field(default_factory=dict)
+    rotations: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
     ended: bool = False
 
@@ -63,6 +64,8 @@ class HuaweiEmulator(Emulator):
         """1: the Guid of the sign-in stays; 2: it rotates every `guid_interval` seconds."""
         self.guid_interval = 60.0
         self.guid_timeout = 120.0
+        self.overlap = True
+        """False: a Guid is refused as soon as it has rotated."""
         self.guid_header = "Set-GUID"
         """"Guid": the sign-in's Guid comes in the header that its table also lists."""
         self.poll_wait = 10.0
@@ -249,7 +252,9 @@ class HuaweiEmulator(Emulator):
             self.log.append(f"event {event['eventType']}")
         answer = self._say("0") if event is None else self._say("0", event=event)
         if self.authmode == 2 and self.now() - online.guid_since >= self.guid_interval:
-            online.former[online.guid] = online.guid_since + self.guid_timeout
+            if self.overlap:
+                online.former[online.guid] = online.guid_since + self.guid_timeout
+            online.rotations += 1
             online.guid, online.guid_since = _new_guid(), self.now()
             answer.headers["Set-GUID"] = f"JSESSIONID={online.guid}"
         return answer

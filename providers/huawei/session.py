@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from providers.base import (
@@ -46,7 +46,7 @@ class Rhythm:
 class Heard:
     """What a listener hears: a listing, an empty poll (`nothing`), or that a poll failed (`final`: the last one)."""
 
-    listing: Listing = Listing()
+    listing: Listing = field(default_factory=Listing)
     nothing: bool = False
     error: BaseException | None = None
     final: bool = False
@@ -144,7 +144,7 @@ class Session:
     async def _ensure(self) -> None:
         async with self._gate:
             if self._closed:
-                raise SessionLost(f"account {self._account} is closed")
+                raise self._is_closed()
             self._last_use = time.monotonic()
             guid = self.current()
             if guid is not None and self._doubted is not None and guid == self._doubted and not await self._holds():
@@ -214,7 +214,11 @@ class Session:
             self._closed = True
             await self._stop_polling()
             await self._sign_out()
+        self._tell(Heard(error=self._is_closed(), final=True))
         await self.http.aclose()
+
+    def _is_closed(self) -> SessionLost:
+        return SessionLost(f"account {self._account} is closed")
 
     def _start_polling(self) -> None:
         if self._poller is None or self._poller.done():

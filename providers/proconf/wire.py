@@ -22,7 +22,7 @@ NOTHING_YET = "nothing yet"
 
 _SLASHES = re.compile(r"[/\\]")
 # What an answer that is too long to be read whole shows of its error, when that comes first.
-_ERROR_FIRST = re.compile(rb'^\s*\{\s*"error"\s*:\s*(?!null\b)')
+_ERROR_FIRST = re.compile(rb'^\s*\{\s*"error"\s*:(?!\s*null\b)')
 
 
 def check_room(room: str) -> None:

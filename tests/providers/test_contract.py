@@ -50,7 +50,7 @@ from tests.providers.box import ProviderBox
 
 NAMES = registry.names()
 CALLING = [name for name in NAMES if Capability.WEBHOOK in registry.info(name).capabilities]
-calling = pytest.mark.parametrize("box", CALLING, indirect=True)
+calling = pytest.mark.parametrize("make_box", CALLING, indirect=True)
 PREFIX = 65_536
 SOON = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -116,9 +116,15 @@ class Odd(Emulator):
 
 
 @pytest.fixture(params=NAMES)
-def box(request: pytest.FixtureRequest, net: Loopback) -> ProviderBox:
-    made: ProviderBox = import_module(f"tests.providers.{request.param}.box").box(net)
-    return made
+def make_box(request: pytest.FixtureRequest, net: Loopback) -> Callable[[], ProviderBox]:
+    """Makes the provider's box: each time the same service anew."""
+    make: Callable[[Loopback], ProviderBox] = import_module(f"tests.providers.{request.param}.box").box
+    return lambda: make(net)
+
+
+@pytest.fixture
+def box(make_box: Callable[[], ProviderBox]) -> ProviderBox:
+    return make_box()
 
 
 def moved(settings: AccountSettings, base_url: str) -> AccountSettings:
@@ -186,8 +192,19 @@ async def outcome(call: Callable[[], Any]) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
+def settled(listing: Listing) -> list[Asset]:
+    """The assets after the changes that name them by a part of their locator."""
+    assets = list(listing.assets)
+    for change in listing.changes:
+        assets = [
+            replace(asset, state=change.state) if change.locator.items() <= asset.locator.items() else asset
+            for asset in assets
+        ]
+    return assets
+
+
 def downloadable(listing: Listing) -> list[Asset]:
-    return [asset for asset in listing.assets if asset.kind.fetchable and asset.state.downloadable]
+    return [asset for asset in settled(listing) if asset.kind.fetchable and asset.state.downloadable]
 
 
 # What it declares
@@ -264,12 +281,16 @@ async def test_what_is_learned_holds_no_secret_and_no_presigned_link(box: Provid
     assert "X-Amz-Signature" not in "".join(text for _, text in texts_of(listing))
 
 
-async def test_learning_twice_gives_the_same_identities(box: ProviderBox) -> None:
+async def test_learning_twice_gives_the_same_identities(make_box: Callable[[], ProviderBox]) -> None:
+    box = make_box()
     async with connected(box) as provider:
         first = await box.learn(provider)
+        # A service that is watched tells an event once, so only the same service anew tells it again.
+        box = make_box() if Capability.WATCH in provider.info.capabilities else box
     async with connected(box) as provider:
         second = await box.learn(provider)
         account = provider.account
+    assert first.assets
     assert set(identities(first, account)) == set(identities(second, account))
 
 
@@ -441,10 +462,11 @@ async def test_a_genuine_delivery_is_read_and_its_repetition_has_the_same_key(bo
 
 
 @calling
-async def test_a_forged_delivery_is_refused(box: ProviderBox) -> None:
+async def test_a_forged_delivery_is_refused_or_none_is_called_verified(box: ProviderBox) -> None:
     async with connected(box) as provider:
-        forged = box.forged()
-        assert forged, "the box has no forged deliveries"
+        genuine, forged = announcements(box, provider), box.forged()
+        # flexperto gives nothing to tell a forgery by: then no delivery may claim that it was verified.
+        assert forged or all("not signed" in announcement.verified for announcement in genuine)
         for delivery in forged:
             with pytest.raises(NotAuthentic) as raised:
                 provider.read_delivery(delivery)

@@ -241,10 +241,21 @@ def test_both_readers_of_an_address_agree_or_it_is_refused(text: str, start: str
             return
         finally:
             await http.aclose()
-        assert built.url.host.rstrip(".") == found.host
+        host = built.url.raw_host.decode("ascii").removesuffix(".")
+        port = built.url.port or {"http": 80, "https": 443}[built.url.scheme]
+        assert (built.url.scheme, host, port) == (found.scheme, found.host, found.port)
         assert (found == PUBLIC) == ("authorization" in built.headers)
 
     asyncio.run(judge())
+
+
+async def test_names_in_other_scripts_and_ipv6_are_addresses_too() -> None:
+    http = Http(settings(), (PUBLIC,), lambda: CREDENTIALS)
+    for url in ("https://xn--bcher-kva.example/", "https://[2606:4700::1111]:8443/x", "https://FILES.example./"):
+        _, built, found = await http._request(Request("GET", url))
+        assert built.url.raw_host.decode().removesuffix(".") == found.host
+        assert "authorization" not in built.headers
+    await http.aclose()
 
 
 # What does not lead to the public internet.
@@ -394,8 +405,12 @@ async def test_behind_a_proxy_literals_are_still_refused(pair: Pair, url: str) -
     http = Http(settings(proxy=pair.other), (PUBLIC,), lambda: CREDENTIALS)
     with pytest.raises(NotTrusted, match="not a public address"):
         await http.send(Request("GET", url))
+    assert pair.foreign.faults.seen == []
+    with pytest.raises(Unreachable, match=r"no connection to https://files\.example through"):
+        await http.send(Request("GET", "https://files.example/"))
     await http.aclose()
-    assert pair.foreign.headers == []
+    assert len(pair.foreign.faults.seen) == 1
+    assert pair.foreign.credentials == set()
 
 
 async def test_a_proxy_is_used(pair: Pair) -> None:

@@ -4,9 +4,8 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from providers import registry
 from tui.commandline.arguments import Commands, check_accounts, command, group, json_option, no_account
-from tui.commandline.asking import hidden, secret
+from tui.commandline.asking import hidden, secret, secret_fields
 from tui.commandline.output import Output
 from tui.commandline.session import Usage, attempt, each, on_loop, with_desk
 from tui.figures import when
@@ -92,7 +91,7 @@ async def _test(desk: "Desk", named: list[str], out: Output) -> int:
         if said is not None:
             out.line(f"{account}: {said}")
 
-    await each(dict.fromkeys(named or [account.name for account in desk.accounts()]), AT_ONCE, one)
+    await each(dict.fromkeys(named or desk.config.accounts), AT_ONCE, one)
     return out.status
 
 
@@ -101,9 +100,9 @@ def run_set(args: argparse.Namespace, out: Output) -> int:
     config = load(None, os.environ)
     if args.account not in config.accounts:
         raise Usage(no_account(args.account, config.accounts))
-    declared = registry.info(config.accounts[args.account].settings.provider).secrets
-    if args.name not in [field.name for field in declared]:
-        names = "; ".join(f"{field.name} ({field.words})" for field in declared) or "none"
+    fields = secret_fields(config.accounts[args.account].settings)
+    if args.name not in [field.name for field in fields]:
+        names = "; ".join(f"{field.name} ({field.words})" for field in fields) or "none"
         raise Usage(f"the account {args.account} has no secret {args.name}; it has: {names}")
     given = secret(hidden(f"{args.name} of account {args.account}: "))
     where = Secrets(os.environ).store(args.account, args.name, given)

@@ -69,10 +69,9 @@ def check_assets(desk: "Desk", args: argparse.Namespace) -> None:
 
 def check_accounts(desk: "Desk", named: Sequence[str]) -> None:
     """Raise Usage for a name that is no configured account's."""
-    configured = [account.name for account in desk.accounts()]
     for name in named:
-        if name not in configured:
-            raise Usage(no_account(name, configured))
+        if name not in desk.config.accounts:
+            raise Usage(no_account(name, desk.config.accounts))
 
 
 def no_account(name: str, configured: Iterable[str]) -> str:
@@ -82,7 +81,7 @@ def no_account(name: str, configured: Iterable[str]) -> str:
 
 def one_account(desk: "Desk", named: str | None, capability: Capability) -> str:
     """The account that is meant: the one named, else the only one with the capability. Raises Usage."""
-    able = [account.name for account in desk.accounts() if capability in account.capabilities]
+    able = [name for name in desk.config.accounts if capability in desk.capabilities(name)]
     if named is not None:
         check_accounts(desk, [named])
         if named not in able:

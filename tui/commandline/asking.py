@@ -3,6 +3,8 @@
 import getpass
 import sys
 
+from providers import registry
+from providers.base import AccountSettings, SecretField
 from providers.secret import InvalidSecret, Secret
 from tui.commandline.session import Usage
 
@@ -17,6 +19,12 @@ def hidden(prompt: str) -> str:
         return getpass.getpass(prompt, stream=sys.stderr).strip()
     except EOFError:
         return ""
+
+
+def secret_fields(settings: AccountSettings) -> list[SecretField]:
+    """The secrets that an account has, configured as it is."""
+    declared = registry.info(settings.provider).secrets
+    return [field for field in declared if field.when is None or settings.options[field.when[0]] == field.when[1]]
 
 
 def secret(text: str) -> Secret:

@@ -11,12 +11,16 @@ from tui.commandline.opening import open_desk
 from tui.commandline.output import Output
 from tui.commandline.session import supervise
 
-BANNER = "demo: emulated services, a temporary folder; nothing of yours is touched, and it is gone afterwards"
-_SECRETS = "REELDESK_SECRET_"
+BANNER = "demo · nothing yours"
+"""As wide as what 80 columns leave beside the modes."""
+_SAID = "emulated services and a temporary folder; your configuration, keyring and vault are not touched"
+_PLACES = ("REELDESK_CONFIG", "REELDESK_DATA")
+"""Whoever uses the served demo names these; the rest is in DIR/env."""
+_HOW = "in another shell: set -a; . {0}/env; REELDESK_CONFIG={0}/config.toml; REELDESK_DATA={0}/data; set +a"
 _EXAMPLES = """\
   reeldesk demo
   reeldesk demo --serve /tmp/boxes &
-  set -a; . /tmp/boxes/env; REELDESK_CONFIG=/tmp/boxes/config.toml REELDESK_DATA=/tmp/boxes/data; set +a
+  set -a; . /tmp/boxes/env; REELDESK_CONFIG=/tmp/boxes/config.toml; REELDESK_DATA=/tmp/boxes/data; set +a
   reeldesk sync && reeldesk list"""
 
 
@@ -39,8 +43,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
         args.serve.mkdir(parents=True, exist_ok=True)
         with Demo(args.serve) as demo:
             (args.serve / "env").write_text(environment_file(demo.environ), "utf-8")
+            out.note(_HOW.format(demo.folder))
             return supervise(_serve(out))
     with Demo() as demo:
+        out.note(f"demo: {_SAID}")
         ours = {name: value for name, value in os.environ.items() if not name.startswith("REELDESK_")}
         return open_desk(ours | demo.environ, banner=BANNER)
 
@@ -55,5 +61,5 @@ async def _serve(out: Output) -> int:
 
 def environment_file(environ: dict[str, str]) -> str:
     """The secrets' variables as lines for a shell, or for whoever splits at the first `=`."""
-    chosen = {name: value for name, value in environ.items() if name.startswith(_SECRETS)}
+    chosen = {name: value for name, value in environ.items() if name not in _PLACES}
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in chosen.items())

@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from providers import registry
 from providers.base import AccountSettings, SecretField
 from tui.commandline.arguments import Commands, command, json_option
+from tui.commandline.asking import secret_fields
 from tui.commandline.output import Output
 from tui.commandline.session import FAULTS, words
 from tui.figures import count, size
@@ -153,9 +153,8 @@ def _secrets(config: Config | None) -> Iterator[Finding]:
         settings = account.settings
         if not settings.verify:
             yield Finding(settings.name, "warning", "verify = false: the TLS certificate is not checked")
-        for field in registry.info(settings.provider).secrets:
-            if field.when is None or settings.options[field.when[0]] == field.when[1]:
-                yield _secret(settings, field, secrets)
+        for field in secret_fields(settings):
+            yield _secret(settings, field, secrets)
 
 
 def _secret(settings: AccountSettings, field: SecretField, secrets: Secrets) -> Finding:

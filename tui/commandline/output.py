@@ -69,7 +69,7 @@ class Output:
     def fail(self, subject: str, words: str) -> None:
         """Name what failed and why."""
         self.failures += 1
-        self.note(words if words.startswith(f"{subject}: ") else f"{subject}: {words}")
+        self.note(words if words.startswith((f"{subject}: ", f"{subject} ")) else f"{subject}: {words}")
 
     def progress(self, words: str) -> None:
         """Show how far it is, in place, on a terminal, twice a second at most; "" takes it away."""

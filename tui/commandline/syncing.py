@@ -47,9 +47,14 @@ def run_sync(args: argparse.Namespace, out: Output) -> int:
 
 async def _sync(desk: "Desk", named: list[str], out: Output) -> int:
     check_accounts(desk, named)
-    accounts = list(dict.fromkeys(named)) or [account.name for account in desk.accounts()]
+    accounts = named or list(desk.config.accounts)
     if not accounts:
         raise Usage(f"no account is configured in {desk.config.path}; `reeldesk demo` shows what one can do")
+    return await sync_all(desk, accounts, out)
+
+
+async def sync_all(desk: "Desk", accounts: list[str], out: Output) -> int:
+    """Ask each account, several at a time; say what came of it."""
 
     async def one(account: str) -> None:
         report = await attempt(out, account, desk.sync(account))
@@ -57,7 +62,7 @@ async def _sync(desk: "Desk", named: list[str], out: Output) -> int:
             told = f"{count(report.meetings, 'meeting')}, {count(report.assets, 'asset')}, {report.new} new"
             out.line(f"{account}: {told}" + (f"; {report.words}" if report.words else ""))
 
-    await each(accounts, AT_ONCE, one)
+    await each(dict.fromkeys(accounts), AT_ONCE, one)
     return out.status
 
 

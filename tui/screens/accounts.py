@@ -45,7 +45,7 @@ class AccountsScreen(ModeScreen):
 
     def look(self) -> None:
         """Read them."""
-        self.attempt(self._look(), "look", exclusive=True)
+        self.attempt(self._look, "look", exclusive=True)
 
     async def _look(self) -> None:
         accounts = await self.context.read(self.context.desk.accounts)
@@ -95,13 +95,13 @@ class AccountsScreen(ModeScreen):
         """Ask this account."""
         view = self.table.current
         if view is not None:
-            self.attempt(self._acts.sync(view.name), "sync")
+            self.attempt(lambda: self._acts.sync(view.name), "sync")
 
     def do_account_check(self) -> None:
         """The cheapest honest call."""
         view = self.table.current
         if view is not None:
-            self.attempt(self._check(view.name))
+            self.attempt(lambda: self._check(view.name))
 
     async def _check(self, name: str) -> None:
         self.say(f"checking {name}", "info")

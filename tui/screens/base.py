@@ -1,6 +1,7 @@
 """What every mode's screen shares: the bars, words in the status line, and keys that say why when they cannot act."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -64,13 +65,14 @@ class ModeScreen(Screen[None]):
         """What the status line says."""
         return self.query_one("#status", Bar).text
 
-    def attempt(self, work: Awaitable[None], group: str = "attempts", *, exclusive: bool = False) -> None:
+    def attempt(self, work: Callable[[], Awaitable[None]], group: str = "attempts", *, exclusive: bool = False) -> None:
         """Do something that may fail, beside the screen; a fault becomes words."""
-        self.run_worker(self._in_words(work), group=group, exclusive=exclusive, name=group, description=group)
+        # A function, not a coroutine: one that is superseded before it starts would never be awaited.
+        self.run_worker(partial(self._in_words, work), group=group, exclusive=exclusive, name=group, description=group)
 
-    async def _in_words(self, work: Awaitable[None]) -> None:
+    async def _in_words(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except FAULTS as error:
             self.say(words_of(error), "bad")
 
@@ -81,7 +83,7 @@ class ModeScreen(Screen[None]):
         if command == "mode.webhooks":
             return "webhooks have no screen yet: `reeldesk listen` receives them, and what they announce is on the desk"
         if command.startswith("account."):
-            return "" if len(self.context.desk.accounts()) > 1 else "there is no other account"
+            return "" if len(self.context.desk.config.accounts) > 1 else "there is no other account"
         return ""
 
     def action_perform(self, command: str) -> None:
@@ -186,7 +188,7 @@ class ModeScreen(Screen[None]):
 
     def do_quit(self) -> None:
         """Stop cleanly; asks while transfers run."""
-        self.run_worker(self.app.action_quit(), name="quit", description="quit")
+        self.run_worker(self.app.action_quit, name="quit", description="quit")
 
 
 def _help(mode: str, keymap: dict[str, str]) -> Screen[None]:

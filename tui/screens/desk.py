@@ -104,7 +104,7 @@ class DeskScreen(ModeScreen):
 
     def look(self) -> None:
         """Accounts, rows and the pane anew; the cursor stays on its row."""
-        self.attempt(self._look(), "look", exclusive=True)
+        self.attempt(self._look, "look", exclusive=True)
 
     async def _look(self) -> None:
         self._accounts = await self.context.read(self.context.desk.accounts)
@@ -238,7 +238,11 @@ class DeskScreen(ModeScreen):
         marked = row.key not in self.table.marks
         self.table.mark(row.key, marked)
         words = "a mark" if marked else "an unmarking"
-        self._acts.undone.append((words, lambda: self.table.mark(row.key, not marked)))
+
+        async def back() -> None:
+            self.table.mark(row.key, not marked)
+
+        self._acts.undone.append((words, back))
         self.table.move_to(self.table.cursor + 1)
         self._tell_selector()
 
@@ -287,7 +291,7 @@ class DeskScreen(ModeScreen):
             self.refresh_keys()
 
         self._last = lambda: self._act(act)
-        self.attempt(run())
+        self.attempt(run)
 
     def do_asset_fetch(self) -> None:
         """Queue."""
@@ -313,7 +317,7 @@ class DeskScreen(ModeScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.attempt(self._acts.release(free))
+                self.attempt(lambda: self._acts.release(free))
             else:
                 self.say("nothing was released")
 
@@ -332,12 +336,16 @@ class DeskScreen(ModeScreen):
 
     def do_sync(self) -> None:
         """Ask the selected account, or all."""
-        self.attempt(self._acts.sync(self.query_now.account), "sync")
+        self.attempt(lambda: self._acts.sync(self.query_now.account), "sync")
 
     def do_undo(self) -> None:
         """Take the last thing back."""
-        self._acts.undo()
+        self.attempt(self._undo)
+
+    async def _undo(self) -> None:
+        await self._acts.undo()
         self._tell_selector()
+        self.refresh_keys()
 
     def do_repeat(self) -> None:
         """The last action, here."""

@@ -71,13 +71,13 @@ class RoomsScreen(ModeScreen):
 
     def _renew(self) -> None:
         if self.is_current and self.room is not None:
-            self.attempt(self._ask(quiet=True), "ask", exclusive=True)
+            self.attempt(lambda: self._ask(quiet=True), "ask", exclusive=True)
 
     # Reading -----------------------------------------------------------------------------------------------------
 
     def look(self) -> None:
         """Rooms and history from the ledger, then the service."""
-        self.attempt(self._look(), "look", exclusive=True)
+        self.attempt(self._look, "look", exclusive=True)
 
     async def _look(self) -> None:
         self._rooms = await self.context.read(self.context.desk.rooms)
@@ -110,7 +110,7 @@ class RoomsScreen(ModeScreen):
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """Another process may have asked."""
         if changed:
-            self.attempt(self._read(), "read", exclusive=True)
+            self.attempt(self._read, "read", exclusive=True)
 
     def minute(self) -> None:
         """Ages."""
@@ -132,8 +132,8 @@ class RoomsScreen(ModeScreen):
     def _empty(self) -> Sequence[str]:
         if self._rooms:
             return (self._error or "No summary yet: the call has only begun, or nobody is in the room.", "r asks again.")
-        accounts = self.context.desk.accounts()
-        if any(Capability.CATCHUP in account.capabilities for account in accounts):
+        desk = self.context.desk
+        if any(Capability.CATCHUP in desk.capabilities(name) for name in desk.config.accounts):
             return ("No room is known yet.", f"Name it in {self.context.desk.config.path}: rooms = [\"town-hall\"]")
         return ("No account summarises calls.", "A ProCONF account does: `reeldesk account add`.")
 
@@ -143,7 +143,7 @@ class RoomsScreen(ModeScreen):
         """Another room, or another moment."""
         if event.lines.id == "rooms":
             self._past, self._error = None, ""
-            self.attempt(self._look(), "look", exclusive=True)
+            self.attempt(self._look, "look", exclusive=True)
 
     def on_lines_opened(self, event: Lines.Opened) -> None:
         """A moment of the history is shown."""
@@ -191,11 +191,10 @@ class RoomsScreen(ModeScreen):
         return super().why_not(command)
 
     def _step(self, by: int) -> None:
-        keys = [("room", *room) for room in self._rooms]
         room = self.room
         place = self._rooms.index(room) if room in self._rooms else 0
         self._remember()
-        self.query_one("#rooms", Lines).select(self._rooms[(place + by) % len(keys)])
+        self.query_one("#rooms", Lines).select(self._rooms[(place + by) % len(self._rooms)])
 
     def do_account_next(self) -> None:
         """The next room."""
@@ -207,7 +206,7 @@ class RoomsScreen(ModeScreen):
 
     def do_room_refresh(self) -> None:
         """Ask now."""
-        self.attempt(self._ask(quiet=False), "ask", exclusive=True)
+        self.attempt(lambda: self._ask(quiet=False), "ask", exclusive=True)
 
     def do_room_live(self) -> None:
         """The latest text."""

@@ -57,7 +57,7 @@ class TransfersScreen(ModeScreen):
 
     def look(self) -> None:
         """Read the queue."""
-        self.attempt(self._look(), "look", exclusive=True)
+        self.attempt(self._look, "look", exclusive=True)
 
     async def _look(self) -> None:
         self._known = await self.context.read(self.context.desk.transfers)
@@ -119,7 +119,7 @@ class TransfersScreen(ModeScreen):
             self.say(words)
             await self._look()
 
-        self.attempt(run())
+        self.attempt(run)
 
     def do_transfer_cancel(self) -> None:
         """Cancel; the part stays."""
@@ -145,7 +145,7 @@ class TransfersScreen(ModeScreen):
 
     def do_sync(self) -> None:
         """Ask every account."""
-        self.attempt(self._acts.sync(""), "sync")
+        self.attempt(lambda: self._acts.sync(""), "sync")
 
     def do_asset_copy(self) -> None:
         """The asset's id."""

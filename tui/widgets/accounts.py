@@ -25,12 +25,12 @@ class AccountsList(Lines):
 
     def __init__(self, context: Context, *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
-        self._context = context
+        self.context = context
         self.key = ALL
 
     def tell(self, accounts: Sequence[AccountView], snapshot: "Snapshot") -> None:
         """Show these."""
-        self.show(lambda width: account_entries(accounts, snapshot, width, self._context))
+        self.show(lambda width: account_entries(accounts, snapshot, width, self.context))
 
 
 def account_entries(accounts: Sequence[AccountView], snapshot: "Snapshot", width: int, context: Context) -> list[Row]:
@@ -53,5 +53,8 @@ def _ends(left: str, right: str, width: int, ink: str) -> Line:
 
 
 def _risk(at_risk: int, faults: int, indent: str) -> Line:
-    parts: Line = ((indent, ""), (f"{at_risk} at risk", "warn") if at_risk else ("none at risk", "dim"))
-    return (*parts, (f", {label.count(faults, 'fault')}", "bad")) if faults else parts
+    wrong = (label.count(faults, "fault"), "bad")
+    if not at_risk:
+        return (indent, ""), wrong if faults else ("none at risk", "dim")
+    risk = (f"{at_risk} at risk", "warn")
+    return ((indent, ""), risk, (", ", ""), wrong) if faults else ((indent, ""), risk)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from providers.models import AssetId
 from textual.message import Message
@@ -23,7 +24,7 @@ class Pane(Lines):
 
     def __init__(self, context: Context, *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
-        self._context = context
+        self.context = context
         self._trail: tuple[Event, ...] = ()
         self._shown: tuple[str, str] | None = None
         self.view: MeetingView | None = None
@@ -38,12 +39,13 @@ class Pane(Lines):
 
     def follow(self, key: tuple[str, str] | None, *, at_once: bool = False) -> None:
         """Show this meeting soon."""
-        self.run_worker(self._follow(key, 0 if at_once else DELAY_S), exclusive=True, group="pane")
+        work = partial(self._follow, key, 0 if at_once else DELAY_S)
+        self.run_worker(work, exclusive=True, group="pane", description="pane")
 
     async def _follow(self, key: tuple[str, str] | None, delay: float) -> None:
         await asyncio.sleep(delay)
         try:
-            view = await self._context.read(self._context.desk.meeting, *key) if key else None
+            view = await self.context.read(self.context.desk.meeting, *key) if key else None
         except FAULTS as error:
             view, self.words = None, (words_of(error),)
         moved = key != self._shown
@@ -55,12 +57,12 @@ class Pane(Lines):
 
     async def _read_trail(self) -> None:
         asset = self.asset
-        self._trail = await self._context.read(self._context.desk.trail, asset.identity) if asset else ()
+        self._trail = await self.context.read(self.context.desk.trail, asset.identity) if asset else ()
 
     def on_lines_moved(self, event: Lines.Moved) -> None:
         """Another asset is described."""
         event.stop()
-        self.run_worker(self._describe(), exclusive=True, group="pane")
+        self.run_worker(self._describe, exclusive=True, group="pane", description="pane")
 
     async def _describe(self) -> None:
         await self._read_trail()
@@ -79,7 +81,7 @@ class Pane(Lines):
     def _lines(self, view: MeetingView | None, asset: AssetView | None, width: int) -> list[Row]:
         if view is None:
             return [Row(((words, "dim"),)) for words in self.words]
-        return meeting_rows(view, asset, self._trail, width, self._context.glyphs, self._context.now())
+        return meeting_rows(view, asset, self._trail, width, self.context.glyphs, self.context.now())
 
     @property
     def identity(self) -> AssetId | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from textual import events
@@ -118,7 +119,7 @@ class Table(Inked, Generic[Row], can_focus=True):
     def show(self, source: Source[Row], *, keep: bool = True) -> None:
         """Show other rows. The cursor stays on its row where that is among them, else goes to the top."""
         self._source = source
-        self.run_worker(self._load_all(source, keep_place=keep), exclusive=True, group="table", exit_on_error=True)
+        self.run_worker(partial(self._load_all, source, keep_place=keep), exclusive=True, group="table", description="table")
 
     def reload(self) -> None:
         """Read the same source again; only lines that differ are drawn."""
@@ -217,7 +218,8 @@ class Table(Inked, Generic[Row], can_focus=True):
         new = missing - self._wanted
         if new:
             self._wanted |= new
-            self.run_worker(self._load_windows(self._windows, self._source, sorted(new)), group="windows")
+            work = partial(self._load_windows, self._windows, self._source, sorted(new))
+            self.run_worker(work, group="windows", description="windows")
 
     async def _load_windows(self, windows: Windows[Row], source: Source[Row], numbers: list[int]) -> None:
         try:

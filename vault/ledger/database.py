@@ -13,6 +13,11 @@ from vault.ledger.schema import MIGRATIONS
 BUSY_TIMEOUT_S = 10.0
 
 
+def show(connection: sqlite3.Connection) -> None:
+    """Note, inside a transaction, that lists show something else now."""
+    connection.execute("UPDATE revision SET number = number + 1")
+
+
 class Database:
     """A SQLite file (0600 in a 0700 folder) in WAL mode. Usable from any thread.
 
@@ -70,7 +75,7 @@ class Database:
             try:
                 yield connection
                 if visible:
-                    connection.execute("UPDATE revision SET number = number + 1")
+                    show(connection)
             except BaseException:
                 connection.rollback()
                 raise

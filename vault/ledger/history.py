@@ -2,7 +2,7 @@
 
 from providers.models import Announcement, AssetId
 from vault.ledger import summaries
-from vault.ledger.database import Database
+from vault.ledger.database import Database, show
 from vault.ledger.recording import add_catchup, add_event
 from vault.proof import Proof
 from vault.views import LocalState
@@ -29,6 +29,14 @@ class History:
         with self._database.write() as connection:
             add_event(connection, now, str(identity), what, words)
 
+    def is_known(self, account: str, key: str) -> bool:
+        """Whether a webhook with this key was received before."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM deliveries WHERE account = ? AND key = ?", (account, key)
+            ).fetchone()
+        return row is not None
+
     def received(self, account: str, announcement: Announcement, now: float) -> bool:
         """Keep a webhook; False when it is a duplicate (which is counted)."""
         with self._database.write() as connection:
@@ -52,8 +60,11 @@ class History:
             return cursor.rowcount == 1
 
     def asked(self, account: str, error: str, now: float) -> None:
-        """A sync of an account ended: well (error "") or not."""
-        with self._database.write() as connection:
+        """A sync of an account ended: well (error "") or not. Shown when that changes, and once a minute."""
+        with self._database.write(visible=False) as connection:
+            before = connection.execute("SELECT * FROM accounts WHERE name = ?", (account,)).fetchone()
+            if before is None or before["error"] != error or now - (before["synced_at"] or 0) >= 60:
+                show(connection)
             connection.execute(
                 """INSERT INTO accounts (name, synced_at, error) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET
                 synced_at = CASE WHEN ?3 = '' THEN ?2 ELSE synced_at END, error = ?3""",

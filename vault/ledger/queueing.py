@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from providers.models import AssetId
 from vault.errors import Overtaken
 from vault.ledger import summaries
-from vault.ledger.database import Database
+from vault.ledger.database import Database, show
 from vault.ledger.recording import add_event
 from vault.proof import Proof
 
@@ -111,7 +111,7 @@ class Transfers:
         ).fetchone()
         asset = connection.execute("SELECT path, proof, meeting_id FROM assets WHERE id = ?", (asset_id,)).fetchone()
         summaries.refresh(connection, [asset["meeting_id"]])
-        connection.execute("UPDATE revision SET number = number + 1")
+        show(connection)
         proof = Proof.from_json(asset["proof"]) if asset["proof"] else None
         return Claim(asset_id, identity, taken["fence"], taken["attempts"], asset["path"], proof)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from providers.models import Asset, Listing, Meeting, RemoteState, StateChange
 from vault.ledger import summaries
-from vault.ledger.database import Database
+from vault.ledger.database import Database, show
 from vault.ledger.rows import seconds
 from vault.sealing import Sealer
 
@@ -54,7 +54,7 @@ class Recorder:
         `authoritative`: it is the service's answer to a question, and its state holds. Otherwise it was announced,
         may be late or repeated, and only moves states forward. `now` in unix seconds.
         """
-        with self._database.write() as connection:
+        with self._database.write(visible=False) as connection:
             merge = _Merge(connection, self._sealer, account, provider, now, authoritative)
             for meeting in listing.meetings:
                 merge.meeting(meeting)
@@ -63,8 +63,10 @@ class Recorder:
             for change in listing.changes:
                 merge.change(change)
             for catchup in listing.catchups:
-                add_catchup(connection, account, catchup.room, catchup.text, now)
+                merge.changed |= add_catchup(connection, account, catchup.room, catchup.text, now)
             summaries.refresh(connection, merge.touched)
+            if merge.changed:
+                show(connection)
             return Recorded(len(listing.meetings), len(listing.assets), merge.new, tuple(merge.became_available))
 
 
@@ -81,6 +83,9 @@ class _Merge:
         self._now = now
         self._truth = truth
         self.touched: set[int] = set()
+        """Meetings whose summaries are to be renewed."""
+        self.changed = False
+        """Whether anything says something else than before."""
         self.new = 0
         self.became_available: list[str] = []
 
@@ -99,10 +104,9 @@ class _Merge:
         }
         values = {name: value for name, value in values.items() if value not in (None, "")}
         if known is not None:
-            self._update("meetings", known["id"], values)
-            self.touched.add(known["id"])
+            self._update("meetings", known, values)
         else:
-            self.touched.add(self._insert_meeting(meeting.id, {"title": meeting.id, **values}))
+            self.touched.add(self._insert_meeting(meeting.id, values))
 
     def _find_meeting(self, meeting: str) -> sqlite3.Row | None:
         cursor = self._connection.execute(
@@ -128,7 +132,6 @@ class _Merge:
     def asset(self, asset: Asset) -> None:
         meeting = self._find_meeting(asset.meeting_id)
         meeting_id = meeting["id"] if meeting else self._insert_meeting(asset.meeting_id, {})
-        self.touched.add(meeting_id)
         identity = str(asset.identity(self._account))
         known = self._connection.execute("SELECT * FROM assets WHERE identity = ?", (identity,)).fetchone()
         if known is None:
@@ -155,6 +158,7 @@ class _Merge:
             },
         )
         self.new += 1
+        self.touched.add(meeting_id)
         words = asset.provider_state or asset.state
         add_event(self._connection, self._now, identity, "seen", f"first seen, the service says {words}")
         if asset.state.downloadable:
@@ -170,7 +174,7 @@ class _Merge:
         if known["checksum"] and stated and stated != known["checksum"]:
             words = f"the service now states another checksum: {asset.checksum.stated if asset.checksum else ''}"
             add_event(self._connection, self._now, known["identity"], "changed", words)
-        self._update("assets", known["id"], values)
+        self._update("assets", known, values)
 
     def _facts(self, asset: Asset) -> dict[str, object]:
         """What is worth writing: fields that say something. What the service leaves out is not forgotten."""
@@ -201,11 +205,11 @@ class _Merge:
         before = RemoteState(row["state"])
         if _PROGRESS[change.state] >= _PROGRESS[before]:
             values = {"state": change.state, "provider_state": change.provider_state, "error": change.error}
-            self._update("assets", row["id"], {**values, "last_seen": self._now})
+            self._update("assets", row, {**values, "last_seen": self._now})
             self._note_state(row["identity"], before, change.state, change.provider_state)
         times = {"started_at": seconds(change.started_at), "ended_at": seconds(change.ended_at)}
-        self._update("meetings", row["meeting_id"], {n: v for n, v in times.items() if v is not None})
-        self.touched.add(row["meeting_id"])
+        meeting = self._connection.execute("SELECT * FROM meetings WHERE id = ?", (row["meeting_id"],)).fetchone()
+        self._update("meetings", meeting, {n: v for n, v in times.items() if v is not None})
 
     def _note_state(self, identity: str, before: RemoteState, after: RemoteState, word: str) -> None:
         if before is after:
@@ -218,12 +222,18 @@ class _Merge:
         names, marks = ", ".join(values), ", ".join("?" * len(values))
         cursor = self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(values.values()))
         assert cursor.lastrowid is not None
+        self.changed = True
         return cursor.lastrowid
 
-    def _update(self, table: str, row_id: int, values: Mapping[str, object]) -> None:
+    def _update(self, table: str, known: sqlite3.Row, values: Mapping[str, object]) -> None:
+        """Write values over a row; whether that changes what is shown is noted (having been seen again does not)."""
         if values:
             names = ", ".join(f"{name} = ?" for name in values)
-            self._connection.execute(f"UPDATE {table} SET {names} WHERE id = ?", (*values.values(), row_id))
+            self._connection.execute(f"UPDATE {table} SET {names} WHERE id = ?", (*values.values(), known["id"]))
+        unshown = ("last_seen", "sealed_link")
+        if any(known[name] != value for name, value in values.items() if name not in unshown):
+            self.changed = True
+            self.touched.add(known["id"] if table == "meetings" else known["meeting_id"])
 
 
 def _json(values: Mapping[str, str]) -> str | None:
@@ -237,13 +247,13 @@ def add_event(connection: sqlite3.Connection, now: float, identity: str, what: s
     )
 
 
-def add_catchup(connection: sqlite3.Connection, account: str, room: str, text: str, now: float) -> None:
-    """Keep a room's summary when it says something new."""
+def add_catchup(connection: sqlite3.Connection, account: str, room: str, text: str, now: float) -> bool:
+    """Keep a room's summary when it says something new; whether it did."""
     cursor = connection.execute(
         "SELECT text FROM catchups WHERE account = ? AND room = ? ORDER BY id DESC LIMIT 1", (account, room)
     )
     last = cursor.fetchone()
-    if text and (last is None or last["text"] != text):
-        connection.execute(
-            "INSERT INTO catchups (account, room, at, text) VALUES (?, ?, ?, ?)", (account, room, now, text)
-        )
+    if not text or (last is not None and last["text"] == text):
+        return False
+    connection.execute("INSERT INTO catchups (account, room, at, text) VALUES (?, ?, ?, ?)", (account, room, now, text))
+    return True

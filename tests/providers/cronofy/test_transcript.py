@@ -65,6 +65,7 @@ def test_its_texts_are_harmless() -> None:
         b'{"transcript": {"paragraphs": {}}}',
         b'{"a":' + b"[" * 99_999,
     ],
+    ids=range(7),
 )
 def test_what_is_no_transcript_is_a_bad_answer(content: bytes) -> None:
     with pytest.raises(BadAnswer):

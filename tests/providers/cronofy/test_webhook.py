@@ -150,7 +150,9 @@ def test_the_event_may_be_missing(event: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"\xff", b"[]", b"null", b"[" * 100_000, b"{}", {"notification": 5}, {"meeting_agent": {"sub": 1}}]
+    "payload",
+    [b"", b"\xff", b"[]", b"null", b"[" * 100_000, b"{}", {"notification": 5}, {"meeting_agent": {"sub": 1}}],
+    ids=range(8),
 )
 def test_genuine_nonsense_is_unreadable(payload: Any) -> None:
     with pytest.raises(Unreadable, match="genuine"):

@@ -21,31 +21,22 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-KEYS = st.sampled_from(
-    [
-        "id",
-        "_id",
-        "archiveId",
-        "conferenceId",
-        "status",
-        "error",
-        "sha256CheckSum",
-        "conference",
-        "expert",
-        "participants",
-        "title",
-        "startDate",
-        "endDate",
-        "createdAt",
-        "updatedAt",
-        "abandonedAt",
-        "expiresAt",
-        "size",
-        "name",
-        "email",
-        "firstName",
-    ]
-)
+CERTAIN = ["conferenceId", "status", "error", "sha256CheckSum"]
+TIMES = ["startDate", "endDate", "createdAt", "updatedAt", "abandonedAt", "expiresAt"]
+OTHERS = [
+    "id",
+    "_id",
+    "archiveId",
+    "conference",
+    "expert",
+    "participants",
+    "title",
+    "size",
+    "name",
+    "email",
+    "firstName",
+]
+KEYS = st.sampled_from([*CERTAIN, *TIMES, *OTHERS])
 RECORDS = st.dictionaries(
     KEYS, JSON | st.dictionaries(KEYS, JSON) | st.sampled_from(["AVAILABLE", "ABANDONED", "9999-12-31T23:59:59Z"])
 )

@@ -56,7 +56,8 @@ async def caller(gateway: HuaweiEmulator) -> AsyncIterator[Caller]:
 
 
 async def test_sign_ins_that_are_none(gateway: HuaweiEmulator, caller: Caller) -> None:
-    for body in ([], {"password": PASSWORD}, {"phonenum": "1"}):
+    bodies: tuple[object, ...] = ([], {"password": PASSWORD}, {"phonenum": "1"})
+    for body in bodies:
         assert await caller.code("PUT", f"onlineagent/{AGENT}", body) == "100-001"
     answer = await caller.http.send(Request("PUT", f"{caller.root}/onlineagent/{AGENT}", {}, b"no json"))
     assert answer.json()["retcode"] == "100-001"

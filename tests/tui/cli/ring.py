@@ -1,0 +1,25 @@
+"""A system keyring for tests: what is kept lies in the file that REELDESK_TEST_RING names."""
+
+import json
+import os
+from pathlib import Path
+
+from keyring.backend import KeyringBackend
+
+
+class Ring(KeyringBackend):
+    """Keeps secrets in a file."""
+
+    priority = 1.0
+
+    def _path(self) -> Path:
+        return Path(os.environ["REELDESK_TEST_RING"])
+
+    def _kept(self) -> dict[str, str]:
+        return dict(json.loads(self._path().read_text())) if self._path().exists() else {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._kept().get(f"{service} {username}")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._path().write_text(json.dumps(self._kept() | {f"{service} {username}": password}))

@@ -1,0 +1,116 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from providers.flexperto.emulator import FlexpertoEmulator
+from tests.tui.cli.conftest import Place, Ran, Reeldesk
+
+
+def states(ran: Ran) -> dict[str, tuple[str, str]]:
+    return {str(each["subject"]): (str(each["state"]), str(each["words"])) for each in ran.records}
+
+
+def test_doctor_of_a_healthy_place(advice: FlexpertoEmulator, place: Place, reeldesk: Reeldesk) -> None:
+    (place.root / "config.toml").chmod(0o600)
+    reeldesk("sync")
+    ran = reeldesk("doctor", "--json")
+    assert (ran.status, ran.err) == (0, "")
+    found = states(ran)
+    assert found["reeldesk"][0] == "ok"
+    assert "textual 8." in found["libraries"][1]
+    assert found["configuration"] == ("ok", f"{place.root}/config.toml (0600): 1 account")
+    assert found["data folder"] == ("ok", f"{place.root}/data (0700)")
+    assert found["ledger"] == ("ok", f"{place.root}/data/ledger.db (0600)")
+    assert found["ledger content"] == ("ok", "3 assets known, 0 held (0 B)")
+    assert found["advice api_key"] == ("ok", "environment REELDESK_SECRET_ADVICE_API_KEY")
+    assert found["vault"][0] == "ok"
+    assert "free for" in found["disk"][1]
+    assert found["keyring"][1] != ""
+    table = reeldesk("doctor")
+    assert table.status == 0
+    assert len(table.out.splitlines()) == len(ran.records) + 1
+
+
+def test_doctor_changes_nothing(place: Place, reeldesk: Reeldesk) -> None:
+    place.configure({})
+    before = sorted(place.root.rglob("*"))
+    assert reeldesk("doctor").status == 0
+    assert sorted(place.root.rglob("*")) == before
+
+
+def test_doctor_names_problems_on_stderr(
+    advice: FlexpertoEmulator, place: Place, reeldesk: Reeldesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reeldesk("sync")
+    monkeypatch.delenv("REELDESK_SECRET_ADVICE_API_KEY")
+    (place.root / "data").chmod(0o755)
+    (place.root / "data" / "ledger.db").chmod(0o644)
+    (place.root / "config.toml").chmod(0o666)
+    (place.root / "vault").write_text("in the way")
+    ran = reeldesk("doctor")
+    assert ran.status == 1
+    named = dict(line.split(": ", 1) for line in ran.err.splitlines())
+    assert set(named) == {"advice api_key", "data folder", "ledger", "configuration", "vault"}
+    assert f"chmod go-rwx {place.root}/data" in named["data folder"]
+    assert "chmod go-w" in named["configuration"]
+    assert "reeldesk secret set advice api_key" in named["advice api_key"]
+
+
+def test_doctor_of_a_ledger_that_is_none(place: Place, reeldesk: Reeldesk) -> None:
+    place.configure({})
+    (place.root / "data").mkdir(mode=0o700)
+    (place.root / "data" / "ledger.db").write_bytes(b"no database at all " * 100)
+    (place.root / "data" / "ledger.db").chmod(0o600)
+    ran = reeldesk("doctor", "--json")
+    assert ran.status == 1
+    assert states(ran)["ledger content"][0] == "problem"
+    assert ran.err.startswith("ledger content: ")
+
+
+def test_doctor_of_a_broken_configuration_goes_on(place: Place, reeldesk: Reeldesk) -> None:
+    (place.root / "config.toml").write_text("nonsense")
+    ran = reeldesk("doctor", "--json")
+    assert ran.status == 2
+    found = states(ran)
+    assert found["configuration"][0] == "problem"
+    assert found["data folder"][0] == "ok"
+    assert "keyring" in found
+
+
+def test_doctor_warns_of_certificates_that_are_not_checked(place: Place, reeldesk: Reeldesk) -> None:
+    place.configure({"advice": {"provider": "flexperto", "base_url": "https://x.example", "verify": False}})
+    found = states(reeldesk("doctor", "--json"))
+    assert found["advice"] == ("warning", "verify = false: the TLS certificate is not checked")
+
+
+def test_doctor_of_an_unreadable_secret(
+    place: Place, reeldesk: Reeldesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place.configure({"advice": {"provider": "flexperto", "base_url": "https://x.example"}})
+    key = tmp_path / "key"
+    key.write_text("secret-key")
+    key.chmod(0o644)
+    monkeypatch.setenv("REELDESK_SECRET_ADVICE_API_KEY_FILE", str(key))
+    ran = reeldesk("doctor", "--json")
+    state, words = states(ran)["advice api_key"]
+    assert state == "problem"
+    assert f"chmod 600 {key}" in words
+    assert "secret-key" not in ran.out
+
+
+def test_doctor_without_any_configuration(
+    place: Place, reeldesk: Reeldesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("REELDESK_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ran = reeldesk("doctor", "--json")
+    assert (ran.status, states(ran)["configuration"][0]) == (0, "warning")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_doctor_of_a_vault_that_cannot_be_written(place: Place, reeldesk: Reeldesk) -> None:
+    place.configure({}, vault="closed/vault")
+    (place.root / "closed").mkdir(mode=0o500)
+    assert states(reeldesk("doctor", "--json"))["vault"][0] == "problem"

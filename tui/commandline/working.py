@@ -1,0 +1,70 @@
+"""`work`: the engine without a screen."""
+
+import argparse
+import asyncio
+from typing import TYPE_CHECKING
+
+from tui.commandline.arguments import Commands, command
+from tui.commandline.output import Output
+from tui.commandline.session import on_loop, supervise, with_desk
+from tui.commandline.syncing import sync_all
+from vault.views import TransferState
+
+if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
+    from vault.desk import Desk
+    from vault.engine import Engine
+
+LOOK_S = 0.5
+"""How often a working engine is looked at for what a person should know."""
+_ALL = 1_000_000
+_EXAMPLES = """\
+  reeldesk work            # until interrupted, as a service
+  reeldesk work --drain    # sync once, then fetch what is queued"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    work = command(commands, "work", "run the engine alone: queue, sync, watch", run, _EXAMPLES)
+    work.add_argument("--drain", action="store_true", help="sync once, and end when the queue is empty")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Run the engine until a signal ends it; with --drain, until the queue is empty."""
+    if args.drain:
+        return on_loop(lambda desk: _drain(desk, out))
+    return with_desk(lambda desk: supervise(_work(desk, out)))
+
+
+async def _drain(desk: "Desk", out: Output) -> int:
+    await sync_all(desk, list(desk.config.accounts), out)
+    queued = [transfer.asset for transfer in desk.transfers(_ALL) if not transfer.state.ended]
+    await desk.new_queue().run(drain=True)
+    for identity in queued:
+        transfer = desk.transfer(identity)
+        if transfer and transfer.state is TransferState.FAILED:
+            out.fail(str(identity), transfer.words)
+    return out.status
+
+
+async def _work(desk: "Desk", out: Output) -> int:
+    from vault.engine import Engine
+
+    engine, told = Engine(desk), dict[str, str]()
+    running = asyncio.create_task(asyncio.to_thread(engine.run))
+    try:
+        while not running.done():
+            _tell(engine, told, out)
+            await asyncio.wait((running,), timeout=LOOK_S)
+    finally:
+        engine.stop()
+        await running
+    return out.status
+
+
+def _tell(engine: "Engine", told: dict[str, str], out: Output) -> None:
+    """Say once what goes wrong; it is tried again, so it decides nothing about the exit status."""
+    now = {account.name: account.error for account in engine.desk.accounts()} | {"engine": engine.snapshot().trouble}
+    for subject, words in now.items():
+        if words and told.get(subject) != words:
+            out.note(f"{subject}: {words}")
+    told.update(now)

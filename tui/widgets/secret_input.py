@@ -1,0 +1,32 @@
+"""An input for a credential: shown as dots, never copied, never in a log of messages."""
+
+from textual.widgets import Input
+
+
+class SecretInput(Input):
+    """Like a password input, but its text leaves it only as `value`."""
+
+    class Changed(Input.Changed, namespace="input"):
+        """The text changed; its repr, which message logs print, is without it."""
+
+        def __repr__(self) -> str:
+            return "SecretInput.Changed(…)"
+
+        __rich_repr__ = None
+
+    class Submitted(Input.Submitted, namespace="input"):
+        """Enter; likewise."""
+
+        def __repr__(self) -> str:
+            return "SecretInput.Submitted(…)"
+
+        __rich_repr__ = None
+
+    def __init__(self, *, placeholder: str, id: str) -> None:  # noqa: A002  # Textual's own name
+        super().__init__(placeholder=placeholder, password=True, id=id, compact=True)
+
+    def action_copy(self) -> None:
+        """Nothing: a credential does not go to a clipboard."""
+
+    def action_cut(self) -> None:
+        """Nothing; it can be deleted."""
