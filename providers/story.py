@@ -37,7 +37,7 @@ _ARCHIVES = (
     ("Onboarding [draft] [/b] & contract signing", "AVAILABLE", 29.0),
     ("Fund switch, recorded consent", "AVAILABLE", 33.0),
     ("Anlageberatung Depot 4711", "AVAILABLE", 47.0),
-    ("निवेश परामर्श – नायर", "AVAILABLE", 52.0),
+    ("Ενημέρωση για ασφάλειες", "AVAILABLE", 52.0),
     ("Complaint follow-up, branch Köln", "AVAILABLE", 70.0),
     ("Inheritance: first conversation", "AVAILABLE", 75.0),
     ("Conseil patrimonial – Mme Lefèvre", "AVAILABLE", 95.0),
