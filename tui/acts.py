@@ -75,7 +75,8 @@ class Acts:
         """Ask one account, or all when `account` is ""; what each says stands in its line at the left."""
         names = [account] if account else list(self._context.desk.config.accounts)
         self._say(f"asking {', '.join(names)}", "info")
-        said, wrong = [], []
+        said: list[str] = []
+        wrong: list[str] = []
         answers = await asyncio.gather(*map(self._sync_one, names))
         for name, (words, fault) in zip(names, answers, strict=True):
             (wrong if fault else said).append(f"{name}: {words}")

@@ -76,8 +76,10 @@ def main(argv: list[str] | None = None) -> int:
         out.finish()
     except KeyboardInterrupt:
         status = 130
+    except SystemExit as end:  # a signal unwound it
+        status = int(end.code or 0)
     except OSError as fault:
-        out.fail("stdout", words(fault))
+        out.fail("reeldesk", words(fault))
         status = 1
     return status
 

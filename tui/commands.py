@@ -41,11 +41,21 @@ class Command:
     def binding(self) -> Binding:
         """For Textual."""
         action = f"perform('{self.id}')"
-        return Binding(self.keys or f"unbound-{self.id}", action, self.words, show=False, id=self.id, priority=self.priority)
+        return Binding(
+            self.keys or f"unbound-{self.id}", action, self.words, show=False, id=self.id, priority=self.priority
+        )
 
 
 def _c(
-    id_: str, keys: str, words: str, help_: str, screens: frozenset[str], group: str, show: int = 0, *, priority: bool = False
+    id_: str,
+    keys: str,
+    words: str,
+    help_: str,
+    screens: frozenset[str],
+    group: str,
+    show: int = 0,
+    *,
+    priority: bool = False,
 ) -> Command:
     return Command(id_, keys, words, help_, screens, group, show, priority)
 
@@ -63,7 +73,15 @@ COMMANDS: tuple[Command, ...] = (
     _c("move.page-down", "pagedown", "Page down", "A page down.", LISTS, _MOVE),
     _c("move.page-up", "pageup", "Page up", "A page up.", LISTS, _MOVE),
     _c("move.open", "enter", "Open", "Open what the cursor is on.", LISTS, _MOVE),
-    _c("asset.fetch", "d", "Download", "Queue every asset of the marked meetings, or of the current one; in the pane, one asset.", DESK, _ACT, 1),
+    _c(
+        "asset.fetch",
+        "d",
+        "Download",
+        "Queue every asset of the marked meetings, or of the current one; in the pane, one asset.",
+        DESK,
+        _ACT,
+        1,
+    ),
     _c("asset.verify", "v", "Verify", "Read the held files again and compare them with their proof.", DESK, _ACT, 2),
     _c("asset.release", "A", "Release", "Let the service delete what is proven here. Asks first.", DESK, _ACT, 3),
     _c("list.mark", "space", "Mark", "Mark or unmark the current meeting and go on.", DESK, _ACT, 9),
@@ -73,14 +91,31 @@ COMMANDS: tuple[Command, ...] = (
     _c("transfer.retry", "t", "Retry", "Try an ended transfer again.", TRANSFERS, _ACT, 3),
     _c("transfer.later", "J", "Later", "Move the transfer down in the queue.", TRANSFERS, _ACT, 4),
     _c("transfer.sooner", "K", "Sooner", "Move the transfer up in the queue.", TRANSFERS, _ACT, 5),
-    _c("sync", "r", "Sync", "Ask the services now: the selected account, or all.", DESK | TRANSFERS | ACCOUNTS, _ACT, 7),
+    _c(
+        "sync", "r", "Sync", "Ask the services now: the selected account, or all.", DESK | TRANSFERS | ACCOUNTS, _ACT, 7
+    ),
     _c("list.filter", "/", "Filter", "Show only meetings with these words; esc clears it.", DESK, _SEE, 4),
     _c("list.sort", "s", "Sort", "Sort by start, title, state, size, deadline, account in turn.", DESK, _SEE, 8),
     _c("list.reverse", "S", "Reverse", "Turn the order round.", DESK, _SEE),
     _c("list.faults", "f", "Faults", "Show only where something is wrong.", DESK, _SEE, 6),
     _c("list.risk", "R", "At risk", "Show only what is not held here and has a deadline.", DESK, _SEE, 5),
-    _c("account.previous", "left_square_bracket", "Account before", "Select the account before.", EVERYWHERE - TRANSFERS - ACCOUNTS, _SEE),
-    _c("account.next", "right_square_bracket,a", "Account", "Select the next account.", EVERYWHERE - TRANSFERS - ACCOUNTS, _SEE, 14),
+    _c(
+        "account.previous",
+        "left_square_bracket",
+        "Before",
+        "The account (or room) before.",
+        EVERYWHERE - TRANSFERS - ACCOUNTS,
+        _SEE,
+    ),
+    _c(
+        "account.next",
+        "right_square_bracket,a",
+        "Next account",
+        "The next account (or room).",
+        EVERYWHERE - TRANSFERS - ACCOUNTS,
+        _SEE,
+        14,
+    ),
     _c("show.raw", "w", "Raw", "Show the record as the service gave it, secrets redacted.", DESK, _SEE, 12),
     _c("asset.link", "o", "Link", "Send the link to the terminal's clipboard and show it.", DESK, _SEE, 13),
     _c("asset.copy", "y", "Copy", "Choose what to send to the terminal's clipboard.", _RECORDED, _SEE, 13),
@@ -90,7 +125,15 @@ COMMANDS: tuple[Command, ...] = (
     _c("room.copy", "y", "Copy", "Send the shown text to the terminal's clipboard.", ROOMS, _SEE, 3),
     _c("room.live", "l", "Latest", "Leave the history: back to the latest text.", ROOMS, _SEE, 2),
     _c("form.save", "ctrl+s", "Save", "Send the form to the service.", NOTIFICATIONS, _FORM, 1, priority=True),
-    _c("form.reload", "r", "Reload", "Read again what is set at the service; asks when something was changed here.", NOTIFICATIONS, _FORM, 2),
+    _c(
+        "form.reload",
+        "r",
+        "Reload",
+        "Read again what is set at the service; asks when something was changed here.",
+        NOTIFICATIONS,
+        _FORM,
+        2,
+    ),
     _c("form.edit", "i,enter", "Edit", "Go into the form.", NOTIFICATIONS, _FORM, 3),
     _c("account.check", "c", "Check", "Make the cheapest honest call and say what works.", ACCOUNTS, _ACT, 1),
     _c("mode.desk", "1", "Desk", "Meetings and their recordings.", EVERYWHERE, _GO),
@@ -143,7 +186,7 @@ def keys_of(command: Command, keymap: Mapping[str, str]) -> str:
 
 
 def keymap_problems(keymap: Mapping[str, str]) -> tuple[str, ...]:
-    """What is wrong with a person's keymap, in words: unknown ids, and keys that two commands of a screen would share."""
+    """What is wrong with a person's keymap, in words: unknown ids, and keys that two commands would share."""
     problems = [f"no command is called {name!r}" for name in keymap if name not in BY_ID]
     for place in sorted(EVERYWHERE):
         problems += _clashes(place, (*on(place), *on("list")), keymap)

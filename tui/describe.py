@@ -89,9 +89,7 @@ def asset_line(asset: AssetView, glyphs: Glyphs, now: datetime) -> Line:
     return (*state_cell(asset.state, asset.local, glyphs), (f" {name}", ""), *tail)
 
 
-def asset_rows(
-    asset: AssetView, trail: tuple[Event, ...], width: int, glyphs: Glyphs, now: datetime
-) -> list[Row]:
+def asset_rows(asset: AssetView, trail: tuple[Event, ...], width: int, glyphs: Glyphs, now: datetime) -> list[Row]:
     """All that is known of one asset."""
     rows = heading(str(asset.identity.kind), width, glyphs)
     says = f"{asset.state} ({plain(asset.provider_state)})" if asset.provider_state else str(asset.state)
@@ -148,11 +146,16 @@ def account_rows(view: AccountView, width: int, glyphs: Glyphs, now: datetime, *
     rows.append(Row(health(view, glyphs, syncing=syncing)))
     rows += field("error", view.error, width, "bad")
     if not view.verify:
-        rows += field("TLS", "the certificate is NOT checked (verify = false): anyone in between can read along", width, "bad")
+        rows += field(
+            "TLS", "the certificate is NOT checked (verify = false): anyone in between can read along", width, "bad"
+        )
     rows += fields(
         (
             ("address", view.address),
-            ("asked", f"{label.when(view.synced_at)} ({label.ago(view.synced_at, now)})" if view.synced_at else "never"),
+            (
+                "asked",
+                f"{label.when(view.synced_at)} ({label.ago(view.synced_at, now)})" if view.synced_at else "never",
+            ),
             ("found by", view.found_by),
             ("can", ", ".join(sorted(view.capabilities))),
             ("holds", f"{view.held} of {label.count(view.assets, 'asset')} in {label.count(view.meetings, 'meeting')}"),

@@ -52,7 +52,13 @@ def empty_words(context: Context, accounts: Sequence[AccountView], query: Query)
             "`reeldesk demo` shows the desk with everything in it and nothing configured.",
         )
     if query.text or query.faults or query.at_risk:
-        good = "Nothing is wrong." if query.faults else "Nothing is at risk." if query.at_risk else "Nothing has these words."
+        good = (
+            "Nothing is wrong."
+            if query.faults
+            else "Nothing is at risk."
+            if query.at_risk
+            else "Nothing has these words."
+        )
         return (good if not query.text else "Nothing has these words.", "esc shows all again.")
     view = next((each for each in accounts if each.name == query.account), None)
     if view is not None and view.error:

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from codecs import getincrementaldecoder
+from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -16,7 +16,9 @@ from providers.text import safe_block
 
 _ACTS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _SECRETS = (
-    re.compile(r"(?i)((?:x-amz-[a-z-]+|signature|sig|token|key|secret|password|guid|apikey|api_key)\s*[=:]\s*)[^\s&'\",;)]+"),
+    re.compile(
+        r"(?i)((?:x-amz-[a-z-]+|signature|sig|token|key|secret|password|guid|apikey|api_key)\s*[=:]\s*)[^\s&'\",;)]+"
+    ),
     re.compile(r"(?i)(bearer\s+)[^\s'\",]+"),
     re.compile(r"(?i)((?:api-key|authorization|cookie|set-cookie|guid)['\"]?\s*[:,=]\s*['\"]?)[^\s'\"]+"),
     re.compile(r"\b(CR[NA]_)[A-Za-z0-9_-]+"),
@@ -50,7 +52,7 @@ def crash_report(error: BaseException | None) -> Text:
     return Text(safe_block(redact("".join(lines))).rstrip("\n"))
 
 
-def _lenient(decoder_for: Callable[..., object]) -> Callable[[str], object]:
+def _lenient(decoder_for: "Callable[[str], type[IncrementalDecoder]]") -> Callable[[str], object]:
     def make(encoding: str) -> object:
         return partial(decoder_for(encoding), errors="replace")
 

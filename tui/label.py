@@ -9,10 +9,13 @@ from textual.content import Content
 
 from providers.models import AssetKind, RemoteState
 from providers.text import safe_block, safe_text
+from tui.figures import UNKNOWN, count, duration, rate, size, when
 from vault.views import LocalState, TransferState
 
-UNKNOWN = "—"
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+__all__ = [  # the figures of the commands belong to the screens' words, too
+    "ASCII", "UNICODE", "UNKNOWN", "Glyphs", "ago", "bar", "clock", "count", "cut", "duration", "glyphs_for", "label",
+    "plain", "rate", "safe_block", "size", "slack", "slack_ink", "when", "when_short",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,39 +155,6 @@ def cut(text: str, width: int, end: str = "…") -> str:
     return set_cell_size(text, width - 1).rstrip() + end if width > 1 else end[:width]
 
 
-def size(count: int | None) -> str:
-    """Bytes in decimal units, three digits: `1.42 GB`; a dash when not known."""
-    if count is None:
-        return UNKNOWN
-    value, unit = float(count), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    if unit == 0:
-        return f"{count} B"
-    return f"{value:.1f} {_UNITS[unit]}" if value < 99.95 else f"{value:.0f} {_UNITS[unit]}"
-
-
-def rate(per_second: float | None) -> str:
-    """Bytes a second."""
-    return UNKNOWN if per_second is None else f"{size(int(per_second))}/s"
-
-
-def duration(seconds: float | None) -> str:
-    """A span in its two largest units: `3d 4h`, `5m 20s`; a dash when not known."""
-    if seconds is None:
-        return UNKNOWN
-    left = int(seconds)
-    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-    for place, (name, length) in enumerate(units):
-        if left >= length or length == 1:
-            big, rest = divmod(left, length)
-            if place + 1 == len(units):
-                return f"{big}{name}"
-            small = rest // units[place + 1][1]
-            return f"{big}{name} {small}{units[place + 1][0]}" if small else f"{big}{name}"
-    return "0s"
-
-
 def slack(deadline: datetime | None, now: datetime) -> str:
     """The time left until the service deletes it, never finer than minutes; a dash when no deadline is known."""
     if deadline is None:
@@ -203,14 +173,9 @@ def slack_ink(deadline: datetime | None, now: datetime) -> str:
     return "bad" if left < timedelta(days=1) else "warn" if left < timedelta(days=3) else ""
 
 
-def when(at: datetime | None) -> str:
-    """A time in full, UTC."""
-    return at.strftime("%Y-%m-%d %H:%M UTC") if at else UNKNOWN
-
-
 def when_short(at: datetime | None) -> str:
-    """A time for a column, UTC: day and minute."""
-    return at.strftime("%d %b %H:%M") if at else UNKNOWN
+    """A time for a column, UTC: month, day and minute."""
+    return at.strftime("%m-%d %H:%M") if at else UNKNOWN
 
 
 def clock(at: datetime | None) -> str:
@@ -224,11 +189,6 @@ def ago(at: datetime | None, now: datetime) -> str:
         return "never"
     seconds = (now - at).total_seconds()
     return "just now" if seconds < 60 else f"{duration(seconds // 60 * 60)} ago"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 asset`, `2 assets`."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def bar(done: int, total: int | None, width: int, glyphs: Glyphs) -> str:

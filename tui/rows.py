@@ -45,7 +45,7 @@ def state_cell(remote: RemoteState, local: LocalState, glyphs: Glyphs) -> Line:
 
 
 def stage_cell(stages: tuple[Stage, ...]) -> Line:
-    """The assets' letters: lower-case seen, upper-case held, `!` behind a failed one (in its place where many failed)."""
+    """The assets' letters: lower-case seen, upper-case held, `!` behind a failed one, or for it where many failed."""
     runs: list[tuple[str, str]] = []
     failed = sum(stage.failed for stage in stages)
     room = len(stages) + failed <= STAGES_WIDTH
@@ -69,8 +69,8 @@ def meeting_columns(context: Context) -> tuple[Column[MeetingRow], ...]:
     return (
         Column("Has", STAGES_WIDTH, 3, lambda row: stage_cell(row.stages)),
         Column("State", 12, 1, lambda row: state_cell(row.state, row.local, glyphs)),
-        Column("Title", 14, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True),
-        Column("Start UTC", 12, 5, lambda row: ((label.when_short(row.started_at), "dim"),)),
+        Column("Title", 16, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True),
+        Column("Start UTC", 11, 5, lambda row: ((label.when_short(row.started_at), "dim"),)),
         Column("Size", 7, 4, lambda row: ((label.size(row.size), "dim"),), right=True),
         Column("Slack", 7, 2, left, right=True),
     )
@@ -96,19 +96,18 @@ def transfer_columns(context: Context) -> tuple[Column[TransferView], ...]:
         return ((label.bar(view.received, view.total, 8, glyphs), "info"), (f" {progress_words(view):>6}", ""))
 
     def words(view: TransferView) -> Line:
+        if view.state is TransferState.RUNNING:
+            left = f"  {label.duration(view.eta_s)} left" if view.eta_s is not None else ""
+            return ((f"{label.rate(view.rate)}{left}", ""),)
         return ((plain(view.words), "bad" if view.state is TransferState.FAILED else "dim"),)
-
-    def title(view: TransferView) -> Line:
-        return ((plain(view.title) or plain(view.asset.meeting), ""), (f" {view.asset.kind}", "dim"))
 
     return (
         Column("State", 11, 0, state),
-        Column("Asset", 18, 1, title, flex=True),
+        Column("Meeting", 16, 1, lambda view: ((plain(view.title) or plain(view.asset.meeting), ""),), flex=True),
+        Column("Asset", 10, 3, lambda view: ((str(view.asset.kind), "dim"),)),
         Column("Progress", 15, 2, progress),
-        Column("Rate", 9, 4, lambda view: ((label.rate(view.rate) if view.rate else "", ""),), right=True),
-        Column("Left", 7, 5, lambda view: ((label.duration(view.eta_s) if view.eta_s is not None else "", ""),), right=True),
-        Column("Try", 3, 6, lambda view: ((str(view.attempts) if view.attempts else "", "dim"),), right=True),
-        Column("What", 16, 3, words, flex=True),
+        Column("Rate, error", 20, 4, words, flex=True),
+        Column("Try", 3, 5, lambda view: ((str(view.attempts) if view.attempts else "", "dim"),), right=True),
     )
 
 
@@ -131,8 +130,8 @@ def account_columns(context: Context) -> tuple[Column[AccountView], ...]:
 
     return (
         Column("Account", 12, 0, lambda view: ((plain(view.name), "strong"),), flex=True),
-        Column("Service", 10, 2, lambda view: ((plain(view.label), ""),)),
-        Column("Health", 14, 1, state),
+        Column("Service", 10, 2, lambda view: ((plain(view.provider), ""),)),
+        Column("Health", 15, 1, state),
         Column("Meetings", 8, 5, lambda view: ((str(view.meetings), ""),), right=True),
         Column("Held", 9, 4, lambda view: ((f"{view.held}/{view.assets}", ""),), right=True),
         Column("At risk", 7, 3, lambda view: ((str(view.at_risk), "warn" if view.at_risk else "dim"),), right=True),

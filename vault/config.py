@@ -100,8 +100,8 @@ def parse(text: str, path: Path, data: Path) -> Config:
     """The configuration in a text. Raises ConfigError."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: this is not TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and endless nesting
+        raise ConfigError(f"{path}: this is not TOML: {str(error) or 'nested too deeply'}") from None
     return _Reader(text, path).config(document, data)
 
 
@@ -127,15 +127,20 @@ class _Reader:
         return Config(
             path=self._path,
             data=data,
-            vault_path=self._folder(vault["path"]),
+            vault_path=self._folder("vault", "path", vault["path"]),
             template=vault["template"],
             workers=vault["workers"],
             workers_per_account=vault["workers_per_account"],
             accounts={name: self._account(name, table) for name, table in accounts.items()},
         )
 
-    def _folder(self, text: str) -> Path:
-        folder = Path(text).expanduser()
+    def _folder(self, section: str, key: str, text: str) -> Path:
+        try:
+            folder = Path(text).expanduser()
+        except RuntimeError:
+            raise self._error(section, key, "names a user's folder (~) that is not known") from None
+        if not text or "\0" in text:
+            raise self._error(section, key, "is no path")
         return folder if folder.is_absolute() else (self._path.parent / folder).absolute()
 
     def _check_template(self, template: str) -> None:
@@ -164,17 +169,19 @@ class _Reader:
         own = {k: v for k, v in table.items() if k not in common and k != "provider"}
         options = with_defaults(info, self._section(section, own, info.options, also=common))
         shared = self._section(section, {k: v for k, v in table.items() if k in common}, _COMMON)
+        if not shared["timeout_s"]:
+            raise self._error(section, "timeout_s", "must be more than 0")
         settings = AccountSettings(
             name,
             provider,
             options,
-            ca_file=str(self._folder(shared["ca_file"])) if shared["ca_file"] else None,
+            ca_file=str(self._folder(section, "ca_file", shared["ca_file"])) if shared["ca_file"] else None,
             verify=shared["verify"],
             proxy=shared["proxy"],
             timeout_s=float(shared["timeout_s"]),
             rate_per_s=shared["rate_per_s"],
         )
-        spool = self._folder(shared["spool"]) if shared["spool"] else None
+        spool = self._folder(section, "spool", shared["spool"]) if shared["spool"] else None
         return AccountConfig(settings, float(shared["poll_s"]), shared["auto_fetch"], spool)
 
     def _section(
@@ -220,7 +227,12 @@ class _Reader:
                         return number
             elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*(=|\.)", line):
                 return number
-        return table_line
+        return table_line or self._line_naming(key) or self._line_naming(section.rpartition(".")[2])
+
+    def _line_naming(self, word: str) -> int:
+        """For tables written in one line: the first line that names a key, as a word."""
+        pattern = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
+        return next((number for number, line in enumerate(self._lines, 1) if word and pattern.search(line)), 0)
 
 
 def problem_with(option: Option, value: Any) -> str:
@@ -230,7 +242,7 @@ def problem_with(option: Option, value: Any) -> str:
         return "" if isinstance(value, bool) else "must be true or false"
     if kind in ("integer", "number"):
         fits = isinstance(value, int if kind == "integer" else int | float) and not isinstance(value, bool)
-        return "" if fits and value >= 0 else "must be a number, 0 or more"
+        return "" if fits and 0 <= value <= 1e9 else "must be a number, 0 or more"
     if kind == "texts":
         fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
         return "" if fits else 'must be a list of texts, like ["one", "two"]'

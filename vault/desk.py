@@ -260,7 +260,8 @@ class Desk:
         problem = why_not_fetch(before)
         if problem and before.local not in (LocalState.QUEUED, LocalState.FETCHING):
             raise VaultError(f"{identity}: {problem}")
-        await asyncio.to_thread(self.enqueue, [identity], first=True)
+        if not await asyncio.to_thread(self.enqueue, [identity], first=True):
+            await asyncio.to_thread(self.resume, identity)  # it was queued before, and perhaps paused
         queue = self.new_queue()
         async with self._watched(queue, identity, on_progress):
             await queue.run(only=[identity], drain=True)

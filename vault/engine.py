@@ -6,6 +6,7 @@ hands commands over with `do`, and reads frozen snapshots.
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -64,10 +65,16 @@ class Engine:
         self._stop: asyncio.Event | None = None
         self._stop_asked = False
         self._started = threading.Event()
+        self._guard = threading.Lock()
+        """Held while a call is handed over, so that none is after the last was seen to."""
         self._syncing: set[str] = set()
         self._snapshot = Snapshot()
         self._looked_at = -1
         self._idle_since: dict[str, float] = {}
+        self._calls: set[asyncio.Task[Any]] = set()
+        """What `do` handed over and has not ended."""
+        self._trouble = ""
+        """Why the queue cannot work."""
 
     def snapshot(self) -> Snapshot:
         """What goes on."""
@@ -79,18 +86,30 @@ class Engine:
 
     def stop(self) -> None:
         """Ask `run` to end."""
-        self._stop_asked = True
+        with self._guard:
+            self._stop_asked = True
         loop, stop = self._loop, self._stop
         if loop is not None and stop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
 
     def do(self, call: Callable[[Desk], Coroutine[Any, Any, T]]) -> "concurrent.futures.Future[T]":
         """Run a use case on the engine's loop. The future raises what the use case raises."""
-        if not self._started.wait(10) or self._loop is None or self._stop_asked:
-            refused: concurrent.futures.Future[T] = concurrent.futures.Future()
-            refused.set_exception(VaultError("the engine is not running"))
-            return refused
-        return asyncio.run_coroutine_threadsafe(call(self.desk), self._loop)
+        self._started.wait(10)
+        with self._guard:
+            if self._loop is not None and self._started.is_set() and not self._stop_asked:
+                return asyncio.run_coroutine_threadsafe(self._called(call), self._loop)
+        refused: concurrent.futures.Future[T] = concurrent.futures.Future()
+        refused.set_exception(VaultError("the engine is not running"))
+        return refused
+
+    async def _called(self, call: Callable[[Desk], Coroutine[Any, Any, T]]) -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        self._calls.add(task)
+        try:
+            return await call(self.desk)
+        finally:
+            self._calls.discard(task)
 
     async def _main(self) -> None:
         loop = self._loop = asyncio.get_running_loop()
@@ -98,11 +117,12 @@ class Engine:
         queue = self._queue = self.desk.new_queue()
 
         def nudge() -> None:
-            loop.call_soon_threadsafe(queue.nudge)
+            with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+                loop.call_soon_threadsafe(queue.nudge)
 
         self.desk.queued = nudge
-        tasks = [loop.create_task(self._keep_queue(queue)), loop.create_task(self._keep_looking())]
-        tasks += [loop.create_task(self._keep_account(account)) for account in self.desk.config.accounts.values()]
+        kept = [loop.create_task(self._keep_queue(queue)), loop.create_task(self._keep_looking())]
+        kept += [loop.create_task(self._keep_account(account)) for account in self.desk.config.accounts.values()]
         self._snapshot = replace(self._snapshot, online=True)
         self._started.set()
         if self._stop_asked:
@@ -110,11 +130,15 @@ class Engine:
         try:
             await self._stop.wait()
         finally:
-            self._stop_asked = True
+            with self._guard:
+                self._stop_asked = True
             self.desk.queued = lambda: None
-            for task in tasks:
+            for _ in range(2):
+                await asyncio.sleep(0)  # calls that were handed over before become tasks, and begin
+            ending = [*kept, *self._calls]
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
             await self.desk.aclose()
             self._snapshot = replace(self._snapshot, online=False)
 
@@ -123,8 +147,9 @@ class Engine:
             try:
                 await queue.run()
             except VaultError as error:
-                self._snapshot = replace(self._snapshot, trouble=error.words)
+                self._trouble = error.words
                 await asyncio.sleep(LOOK_S * 10)
+                self._trouble = ""
 
     async def _keep_account(self, account: AccountConfig) -> None:
         """Sync at the start and every `poll_s`; watch where the account is watched."""
@@ -177,13 +202,13 @@ class Engine:
         number = self.desk.change_number()
         syncing = frozenset(self._syncing)
         busy = self._queue.busy
-        quiet = not busy and not before.active and not before.trouble
+        quiet = not busy and not before.active and before.trouble == self._trouble
         if quiet and number == self._looked_at and syncing == before.syncing:
             return before
         transfers = tuple(self._queue.up_to_date(t) for t in self.desk.transfers(SHOWN_TRANSFERS))
         revision = before.revision + (number != self._looked_at)
         self._looked_at = number
-        return Snapshot(revision, transfers, syncing, online=True)
+        return Snapshot(revision, transfers, syncing, online=True, trouble=self._trouble)
 
     async def _rest_idle_accounts(self, now: float) -> None:
         """A session at a service (an agent's seat) is not kept longer than it is used."""

@@ -17,5 +17,9 @@ class LedgerError(VaultError):
     """The ledger cannot be opened or written."""
 
 
+class SpoolError(VaultError):
+    """A saved delivery, or the folder they lie in, cannot be read."""
+
+
 class Overtaken(VaultError):
     """Another process took over this transfer; what this one has must not be committed."""

@@ -50,6 +50,8 @@ def system_backend() -> "KeyringBackend":
         raise VaultError("there is no system keyring here (a plain SSH login has none); use environment variables")
     if isinstance(backend, chainer.ChainerBackend) or "plaintext" in type(backend).__name__.lower():
         raise VaultError(f"the keyring {type(backend).__name__} may keep secrets in clear; it is not used")
+    if type(backend).__module__.startswith("keyrings."):
+        raise VaultError(f"the keyring {type(backend).__name__} asks for its password in the terminal; it is not used")
     return backend
 
 
@@ -57,7 +59,10 @@ def _keyring_faults() -> tuple[type[Exception], ...]:
     """What backends raise: their own errors, misconfiguration, and D-Bus errors as they come."""
     from keyring.errors import KeyringError
 
-    known = (KeyringError, RuntimeError, OSError, ValueError, ImportError, AttributeError, AssertionError, EOFError)
+    known = (
+        *(KeyringError, RuntimeError, OSError, ValueError, ImportError, AttributeError),
+        *(AssertionError, EOFError, LookupError, TypeError, ArithmeticError),
+    )
     try:
         from jeepney.wrappers import DBusErrorResponse
     except ImportError:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from providers.base import ProviderError, Unreadable
+from providers.base import NotAuthentic, ProviderError, Unreadable
 from providers.models import Announcement, AssetId, Capability, Delivery, Listing
 from vault import spool
 from vault.config import AccountConfig
 from vault.connections import Connections
-from vault.errors import VaultError
+from vault.errors import SpoolError, VaultError
 from vault.ledger import Ledger
 from vault.ledger.recording import Recorded
 
@@ -51,14 +51,14 @@ class Syncing:
 
     async def sync(self, account: str) -> SyncReport:
         """Ask the service for what it has, and take in what was saved for us. Raises ProviderError, VaultError."""
-        error = ""
+        config = self._connections.account(account)
         try:
-            return await self._sync(self._connections.account(account))
+            report = await self._sync(config)
         except (ProviderError, VaultError) as failure:
-            error = failure.words
+            await asyncio.to_thread(self._ledger.history.asked, account, failure.words, self._now().timestamp())
             raise
-        finally:
-            await asyncio.to_thread(self._ledger.history.asked, account, error, self._now().timestamp())
+        await asyncio.to_thread(self._ledger.history.asked, account, "", self._now().timestamp())
+        return report
 
     async def _sync(self, config: AccountConfig) -> SyncReport:
         provider = await self._connections.connect(config.name)
@@ -77,16 +77,22 @@ class Syncing:
     async def _take_in_saved(self, config: AccountConfig) -> Recorded:
         assert config.spool is not None
         recorded = Recorded()
+        fault: VaultError | ProviderError | None = None
         for path in await asyncio.to_thread(lambda folder: list(spool.saved(folder)), config.spool):
             if path in self._taken_in:
                 continue
-            delivery = await asyncio.to_thread(spool.read, path)
             try:
+                delivery = await asyncio.to_thread(spool.read, path)
                 _, brought = await self._take_in(config.name, delivery, again=False)
-            except ProviderError as error:
-                raise Unreadable(f"saved delivery {path.name}: {error.words}") from None
-            self._taken_in.add(path)
-            recorded += brought
+            except (NotAuthentic, Unreadable) as error:
+                fault = fault or type(error)(f"saved delivery {path.name}: {error.words}")
+            except SpoolError as error:
+                fault = fault or error
+            else:
+                self._taken_in.add(path)
+                recorded += brought
+        if fault is not None:  # one that is bad does not keep the others out
+            raise fault
         return recorded
 
     async def take_in(self, account: str, delivery: Delivery) -> Announcement:
@@ -116,5 +122,9 @@ class Syncing:
     async def watch(self, account: str) -> None:
         """Record what happens at the service until cancelled. Raises ProviderError when the session ends."""
         provider = await self._connections.connect(account)
+        watched = False
         async for listing in provider.watch():
+            if not watched:
+                watched = True
+                await asyncio.to_thread(self._ledger.history.asked, account, "", self._now().timestamp())
             await asyncio.to_thread(self.record, account, listing, authoritative=False)

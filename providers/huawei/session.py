@@ -264,7 +264,8 @@ class Session:
             self._take(poll)
             if await self._rested():
                 return
-            await asyncio.sleep(self._rhythm.pause_s)
+            # assumption: the pause between polls (cec_07_1274) is for quiet times; what waits is taken at once.
+            await asyncio.sleep(0 if poll.events else self._rhythm.pause_s)
 
     def _take(self, poll: wire.Poll) -> None:
         if poll.guid is not None:

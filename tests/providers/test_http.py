@@ -8,7 +8,8 @@ import httpcore
 import httpx
 import pytest
 import trustme
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as effort
 from hypothesis import strategies as st
 from starlette.requests import Request as Incoming
 from starlette.responses import Response, StreamingResponse
@@ -231,6 +232,7 @@ async def test_what_is_not_encrypted_or_no_web_address_is_refused(url: str) -> N
     await http.aclose()
 
 
+@effort(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 @given(st.text(st.sampled_from("https:/@[]#?.%;,&=x1a\\"), max_size=30), st.sampled_from(["", "https://api.example"]))
 def test_both_readers_of_an_address_agree_or_it_is_refused(text: str, start: str) -> None:
     async def judge() -> None:

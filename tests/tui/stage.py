@@ -1,4 +1,4 @@
-"""A desk to look at: a real `Desk` over a ledger in a folder, filled through the ledger's own verbs, with a fixed clock.
+"""A desk to look at: a real `Desk` over a ledger in a folder, filled through the ledger's own verbs; the clock stands.
 
 The engine on stage runs use cases on a loop of its own, as the real one does, but moves no queue by itself: what the
 screens show stands still.
@@ -96,7 +96,7 @@ def meetings(account: str, number: int) -> Listing:
             provider_state="ENDED",
             origin="listed by the service",
             details={"language": "de"},
-            raw='{\n  "id": "%s-%03d",\n  "apiKey": "…"\n}' % (account, n),
+            raw=f'{{\n  "id": "{account}-{n:03d}",\n  "apiKey": "…"\n}}',
         )
         listing += Listing((meeting,), assets(account, meeting.id, n))
     return listing
@@ -113,7 +113,18 @@ def assets(account: str, meeting: str, n: int) -> tuple[Asset, ...]:
         deadline = NOW + timedelta(hours=11 + 23 * n) if ready else None
         stated = Checksum("ab" * 32, "ab" * 32) if ready else None
         size = 1_420_000_000 + n * 7_000_000 if ready else None
-        return (Asset(meeting, AssetKind.ARCHIVE, "ARCHIVE", size=size, deadline=deadline, checksum=stated, extension="zip", **common),)
+        return (
+            Asset(
+                meeting,
+                AssetKind.ARCHIVE,
+                "ARCHIVE",
+                size=size,
+                deadline=deadline,
+                checksum=stated,
+                extension="zip",
+                **common,
+            ),
+        )
     if account == "agents":
         link = f"https://app.example.com/dashboards/{n}"
         return (
@@ -133,7 +144,10 @@ def fill(desk: Desk, folder: Path) -> None:
         ledger.recorder.record(account, provider, meetings(account, number), now, authoritative=True)
         ledger.history.asked(account, "", now - 240)
     ledger.history.asked("calls", "the name gateway.internal cannot be resolved; is the VPN up?", now)
-    for minutes, text in ((40, "Ana opened.\nBudget is open."), (6, "Ana opened.\nBudget is agreed: 40 k.\nNext: hiring.")):
+    for minutes, text in (
+        (40, "Ana opened.\nBudget is open."),
+        (6, "Ana opened.\nBudget is agreed: 40 k.\nNext: hiring."),
+    ):
         listing = Listing(catchups=(Catchup("town-hall", text),))
         ledger.recorder.record("standup", "proconf", listing, now - minutes * 60, authoritative=True)
     for name in ("advice/advice-000/archive.ARCHIVE", "agents/agents-000/video", "agents/agents-000/transcript"):
@@ -208,7 +222,14 @@ class StageEngine:
                 received, total, rate = moving
                 left = (total - received) / rate
                 view = replace(
-                    view, state=TransferState.RUNNING, received=received, total=total, rate=rate, eta_s=left, attempts=1, owner="desk:1"
+                    view,
+                    state=TransferState.RUNNING,
+                    received=received,
+                    total=total,
+                    rate=rate,
+                    eta_s=left,
+                    attempts=1,
+                    owner="desk:1",
                 )
             views.append(view)
         self.set(transfers=tuple(views))

@@ -4,18 +4,24 @@ import argparse
 import asyncio
 import os
 import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui.commandline.arguments import Commands, command
 from tui.commandline.opening import open_desk
 from tui.commandline.output import Output
-from tui.commandline.session import supervise
+from tui.commandline.session import supervise, undisturbed, unwinding
 
-BANNER = "demo · nothing yours"
-"""As wide as what 80 columns leave beside the modes."""
+if TYPE_CHECKING:  # it is loaded when a demo is opened, not for --help
+    from providers.demo import Demo
+
+BANNER = "demo: nothing of yours is touched"
 _SAID = "emulated services and a temporary folder; your configuration, keyring and vault are not touched"
 _PLACES = ("REELDESK_CONFIG", "REELDESK_DATA")
 """Whoever uses the served demo names these; the rest is in DIR/env."""
+_SECRETS = ("REELDESK_SECRET_", "CREDENTIALS_DIRECTORY")
 _HOW = "in another shell: set -a; . {0}/env; REELDESK_CONFIG={0}/config.toml; REELDESK_DATA={0}/data; set +a"
 _EXAMPLES = """\
   reeldesk demo
@@ -37,18 +43,29 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Open the desk over the emulators, or only serve them."""
-    from providers.demo import Demo
-
     if args.serve is not None:
         args.serve.mkdir(parents=True, exist_ok=True)
-        with Demo(args.serve) as demo:
-            (args.serve / "env").write_text(environment_file(demo.environ), "utf-8")
+        with unwinding(), _boxes(args.serve) as demo:
+            (demo.folder / "env").write_text(environment_file(demo.environ), "utf-8")
             out.note(_HOW.format(demo.folder))
             return supervise(_serve(out))
-    with Demo() as demo:
+    with unwinding(), _boxes() as demo:
         out.note(f"demo: {_SAID}")
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("REELDESK_")}
-        return open_desk(ours | demo.environ, banner=BANNER)
+        return open_desk(without_secrets(os.environ) | demo.environ, banner=BANNER)
+
+
+@contextmanager
+def _boxes(folder: Path | None = None) -> "Iterator[Demo]":
+    """The demo's services; nothing disturbs their end, at which a temporary folder is removed."""
+    from providers.demo import Demo
+
+    demo = Demo(folder)
+    try:
+        demo.__enter__()
+        yield demo
+    finally:
+        with undisturbed():
+            demo.close()
 
 
 async def _serve(out: Output) -> int:
@@ -63,3 +80,8 @@ def environment_file(environ: dict[str, str]) -> str:
     """The secrets' variables as lines for a shell, or for whoever splits at the first `=`."""
     chosen = {name: value for name, value in environ.items() if name not in _PLACES}
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in chosen.items())
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The user's variables, except for credentials: an account of theirs may be called like one of the demo's."""
+    return {name: value for name, value in environ.items() if not name.startswith(_SECRETS)}

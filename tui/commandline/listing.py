@@ -70,5 +70,5 @@ def row(asset: AssetView) -> tuple[str, ...]:
 
 def state_words(asset: AssetView) -> str:
     """The remote state, with the service's own word where that says more."""
-    same = asset.provider_state.lower() in ("", asset.state)
-    return str(asset.state) if same else f"{asset.state} ({asset.provider_state})"
+    plain = asset.state is RemoteState.AVAILABLE or asset.provider_state.lower() in ("", asset.state)
+    return str(asset.state) if plain else f"{asset.state} ({asset.provider_state})"

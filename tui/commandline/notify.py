@@ -59,14 +59,14 @@ async def _show(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
 
 def run_set(args: argparse.Namespace, out: Output) -> int:
     """Read the settings, change what was named, check and save them."""
-    return on_loop(lambda desk: _set(desk, args, out))
-
-
-async def _set(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
-    account = one_account(desk, args.account, Capability.NOTIFICATIONS)
     if not args.s3_secret_stdin and all(getattr(args, name) is None for name in _NAMED):
         raise Usage("name what to set: --notify, --no-notify, --url, --email, --s3-arn, --s3-access-key-id")
     typed = hidden("S3 secret access key: ") if args.s3_secret_stdin else ""
+    return on_loop(lambda desk: _set(desk, args, typed, out))
+
+
+async def _set(desk: "Desk", args: argparse.Namespace, typed: str, out: Output) -> int:
+    account = one_account(desk, args.account, Capability.NOTIFICATIONS)
     stored = await attempt(out, account, desk.notifications(account))
     if stored is None:
         return out.status
@@ -118,10 +118,10 @@ def _print(account: str, settings: NotificationSettings, as_json: bool, out: Out
         return
     rows = (
         ("notify", "yes" if settings.notify else "no"),
-        ("url", settings.url),
-        ("email", ", ".join(settings.emails)),
-        ("S3 ARN", settings.s3_arn),
-        ("S3 access key id", settings.s3_access_key_id),
+        ("url", settings.url or "not set"),
+        ("email", ", ".join(settings.emails) or "not set"),
+        ("S3 ARN", settings.s3_arn or "not set"),
+        ("S3 access key id", settings.s3_access_key_id or "not set"),
         ("S3 secret", "set" if settings.has_s3_secret else "not set"),
     )
     out.table(("SETTING", "VALUE"), rows)

@@ -101,7 +101,7 @@ class Output:
             self.unheard = True
             _silence(self._stdout)
             if not isinstance(fault, BrokenPipeError):
-                raise
+                raise OSError(fault.errno, fault.strerror, "stdout") from None
 
     def _say(self, text: str) -> None:
         try:

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.base import ProviderError
@@ -61,7 +62,8 @@ def supervise(work: Coroutine[Any, Any, int]) -> int:
 
     async def watched() -> int:
         loop, task, caught = asyncio.get_running_loop(), asyncio.current_task(), list[int]()
-        watching = [each for each in _ENDING if signal.getsignal(each) is not signal.SIG_IGN]  # nohup stays nohup
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        watching = [each for each in _ENDING if each is not signal.SIGHUP or not nohup]
 
         def unwatch() -> None:
             while watching:
@@ -87,6 +89,32 @@ def supervise(work: Coroutine[Any, Any, int]) -> int:
     return asyncio.run(watched())
 
 
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind what is inside, as Ctrl+C does, so that nothing temporary stays behind."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """What is inside is the end already: a line that breaks sends more than one signal."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 async def each(items: Iterable[_T], at_once: int, work: Callable[[_T], Awaitable[None]]) -> None:
     """Do `work` for every item, `at_once` of them at a time, in their order."""
     rest = iter(items)
@@ -95,9 +123,12 @@ async def each(items: Iterable[_T], at_once: int, work: Callable[[_T], Awaitable
         for item in rest:
             await work(item)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(at_once):
-            group.create_task(worker())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(worker())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # a full disk under stdout, for one, fails them all
 
 
 async def attempt(out: Output, subject: object, work: Awaitable[_T]) -> _T | None:

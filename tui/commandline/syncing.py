@@ -68,18 +68,18 @@ async def sync_all(desk: "Desk", accounts: list[str], out: Output) -> int:
 
 def run_ingest(args: argparse.Namespace, out: Output) -> int:
     """Verify, read and record the payload, as if the service had sent it now."""
-    return on_loop(lambda desk: _ingest(desk, args, out))
-
-
-async def _ingest(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
-    check_accounts(desk, [args.account])
     body = _read(args.file)
     headers = {"content-type": media_type(body), **dict(args.header)}
     if args.signature is not None:
         headers[SIGNATURE] = args.signature
-    said = await attempt(out, args.account, desk.take_in(args.account, Delivery(headers, body)))
+    return on_loop(lambda desk: _ingest(desk, args.account, Delivery(headers, body), out))
+
+
+async def _ingest(desk: "Desk", account: str, delivery: Delivery, out: Output) -> int:
+    check_accounts(desk, [account])
+    said = await attempt(out, account, desk.take_in(account, delivery))
     if said:
-        out.line(f"{args.account}: {said.topic} ({said.verified})")
+        out.line(f"{account}: {said.topic} ({said.verified})")
     return out.status
 
 

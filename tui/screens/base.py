@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from styles import SHEETS
+from tui.beside import beside
 from tui.commands import BY_ID, on
 from tui.context import FAULTS, Context, words_of
 from tui.label import plain
@@ -30,13 +31,13 @@ class ModeScreen(Screen[None]):
     """One mode. Its commands are methods `do_...`; `why_not` gives the reason when one cannot act now."""
 
     MODE: ClassVar[str] = ""
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  # Textual declares it, oddly as an instance's
         (0, "-tiny-width"),
         (60, "-narrow"),
         (100, "-wide"),
         (140, "-huge"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-tiny-height"), (20, "-low"), (30, "-tall")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny-height"), (20, "-low"), (30, "-tall")]  # noqa: RUF012  # likewise
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -67,8 +68,7 @@ class ModeScreen(Screen[None]):
 
     def attempt(self, work: Callable[[], Awaitable[None]], group: str = "attempts", *, exclusive: bool = False) -> None:
         """Do something that may fail, beside the screen; a fault becomes words."""
-        # A function, not a coroutine: one that is superseded before it starts would never be awaited.
-        self.run_worker(partial(self._in_words, work), group=group, exclusive=exclusive, name=group, description=group)
+        beside(self, partial(self._in_words, work), group, exclusive=exclusive)
 
     async def _in_words(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -188,7 +188,7 @@ class ModeScreen(Screen[None]):
 
     def do_quit(self) -> None:
         """Stop cleanly; asks while transfers run."""
-        self.run_worker(self.app.action_quit, name="quit", description="quit")
+        beside(self, self.app.action_quit, "quit")
 
 
 def _help(mode: str, keymap: dict[str, str]) -> Screen[None]:

@@ -28,7 +28,9 @@ class ConfirmScreen(ModalScreen[bool]):
         Binding("right,l", "app.focus_next", show=False),
     ]
 
-    def __init__(self, title: str, lines: Sequence[str], yes: str, no: str = "Cancel", *, no_first: bool = True) -> None:
+    def __init__(
+        self, title: str, lines: Sequence[str], yes: str, no: str = "Cancel", *, no_first: bool = True
+    ) -> None:
         super().__init__()
         self._title, self._lines, self._yes, self._no, self._no_first = title, tuple(lines), yes, no, no_first
 

@@ -121,8 +121,9 @@ class DeskScreen(ModeScreen):
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """The dock and the accounts; the rows too when the ledger changed."""
         dock = self.query_one("#dock", Lines)
-        dock.show(lambda width: dock_rows(snapshot.transfers, width, self.context.glyphs))
-        dock.display = bool(dock_rows(snapshot.transfers, 80, self.context.glyphs))
+        most = 5 if self.size.height >= 30 else 3
+        dock.show(lambda width: dock_rows(snapshot.transfers, width, self.context.glyphs, most))
+        dock.display = bool(dock_rows(snapshot.transfers, 80, self.context.glyphs, most))
         self.query_one("#accounts", AccountsList).tell(self._accounts, snapshot)
         self._tell_selector()
         if changed:
@@ -228,7 +229,9 @@ class DeskScreen(ModeScreen):
         """Only what is at risk, the most urgent first; or all again."""
         risk = not self.query_now.at_risk
         order = {"sort": "deadline", "descending": False} if risk else {"sort": "start", "descending": True}
-        self.ask_for(replace(self.query_now, at_risk=risk, sort=str(order["sort"]), descending=bool(order["descending"])))
+        self.ask_for(
+            replace(self.query_now, at_risk=risk, sort=str(order["sort"]), descending=bool(order["descending"]))
+        )
 
     def do_list_mark(self) -> None:
         """Mark and go on."""

@@ -133,8 +133,15 @@ class NotificationsScreen(ModeScreen):
     # Drawing -----------------------------------------------------------------------------------------------------
 
     def _draw(self) -> None:
-        several = f"  ({self.accounts.index(self._account) + 1} of {len(self.accounts)}, [ ])" if len(self.accounts) > 1 else ""
-        runs: tuple[tuple[str, str], ...] = ((f" {plain(self._account) or 'Notifications'}", "strong"), (several, "dim"))
+        several = (
+            f"  ({self.accounts.index(self._account) + 1} of {len(self.accounts)}, [ ])"
+            if len(self.accounts) > 1
+            else ""
+        )
+        runs: tuple[tuple[str, str], ...] = (
+            (f" {plain(self._account) or 'Notifications'}", "strong"),
+            (several, "dim"),
+        )
         if self.dirty:
             runs += (("  not saved yet", "warn"),)
         if self._asking:

@@ -28,7 +28,9 @@ class PaletteScreen(ModalScreen[str | None]):
 
     def __init__(self, commands: Sequence[Command], why_not: Callable[[str], str], keymap: dict[str, str]) -> None:
         super().__init__()
-        self._commands = [(command, why_not(command.id)) for command in commands if command.id not in ("palette", "back")]
+        self._commands = [
+            (command, why_not(command.id)) for command in commands if command.id not in ("palette", "back")
+        ]
         self._keymap = keymap
 
     def compose(self) -> ComposeResult:
@@ -87,4 +89,8 @@ class PaletteScreen(ModalScreen[str | None]):
     def _line(self, command: Command, reason: str) -> tuple[tuple[str, str], ...]:
         keys = spoken(keys_of(command, self._keymap))
         ink = "off" if reason else ""
-        return ((f"{keys:>9}  ", "off" if reason else "strong"), (f"{command.words}  ", ink), (reason or command.help, "dim"))
+        return (
+            (f"{keys:>9}  ", "off" if reason else "strong"),
+            (f"{command.words}  ", ink),
+            (reason or command.help, "dim"),
+        )

@@ -40,9 +40,10 @@ class RoomsScreen(ModeScreen):
         self._rooms: tuple[Room, ...] = ()
         self._history: tuple[CatchupView, ...] = ()
         self._looked: dict[Room, str] = {}
-        """What a room said when one last left it."""
+        """What a room said when one last left it; at first, what it said when it was first shown."""
         self._past: datetime | None = None
         self._error = ""
+        self._asking = False
 
     def body(self) -> Iterable[Widget]:
         """Rooms, text, history."""
@@ -89,12 +90,16 @@ class RoomsScreen(ModeScreen):
     async def _read(self) -> None:
         room = self.room
         self._history = await self.context.read(self.context.desk.catchup_history, *room) if room else ()
+        good = [view.text for view in self._history if not view.error]
+        if room is not None and good:
+            self._looked.setdefault(room, good[0])
         self._draw()
 
     async def _ask(self, *, quiet: bool) -> None:
         room = self.room
         if room is None:
             return
+        self._asking = True
         if not quiet:
             self.say(f"asking for {room[1]}", "info")
         try:
@@ -102,6 +107,8 @@ class RoomsScreen(ModeScreen):
             self._error = view.error
         except FAULTS as error:
             self._error = words_of(error)
+        finally:
+            self._asking = False
         if room == self.room:
             await self._read()
             if not quiet:
@@ -120,7 +127,9 @@ class RoomsScreen(ModeScreen):
 
     def _draw(self) -> None:
         room, view = self.room, self.shown
-        self.query_one("#title", Bar).say(title_line(room, view, self._error, self.context.now(), past=self._past is not None))
+        self.query_one("#title", Bar).say(
+            title_line(room, view, self._error, self.context.now(), past=self._past is not None)
+        )
         before = self._looked.get(room) if room else None
         words = self._empty()
         self.query_one("#text", Lines).show(lambda width: text_rows(view, before, words, width))
@@ -130,11 +139,16 @@ class RoomsScreen(ModeScreen):
         self.refresh_keys()
 
     def _empty(self) -> Sequence[str]:
+        if self._asking and not self._error:
+            return ("Asking for the summary.",)
         if self._rooms:
-            return (self._error or "No summary yet: the call has only begun, or nobody is in the room.", "r asks again.")
+            return (
+                self._error or "No summary yet: the call has only begun, or nobody is in the room.",
+                "r asks again.",
+            )
         desk = self.context.desk
         if any(Capability.CATCHUP in desk.capabilities(name) for name in desk.config.accounts):
-            return ("No room is known yet.", f"Name it in {self.context.desk.config.path}: rooms = [\"town-hall\"]")
+            return ("No room is known yet.", f'Name it in {self.context.desk.config.path}: rooms = ["town-hall"]')
         return ("No account summarises calls.", "A ProCONF account does: `reeldesk account add`.")
 
     # Choosing ----------------------------------------------------------------------------------------------------
@@ -244,21 +258,25 @@ def title_line(
 def text_rows(view: CatchupView | None, before: str | None, words: Sequence[str], width: int) -> list[Row]:
     """The summary; a `+` in the margin of lines that were not there when one last looked."""
     if view is None or not view.text.strip():
-        return [Row(((" ", ""), (part, "" if not place else "dim"))) for place, w in enumerate(words) for part in wrap(w, width - 2)]
+        return [
+            Row(((" ", ""), (part, "" if not place else "dim")))
+            for place, w in enumerate(words)
+            for part in wrap(w, width - 2)
+        ]
     known = None if before is None else set(label.safe_block(before).split("\n"))
-    rows = []
+    rows: list[Row] = []
     for line in label.safe_block(view.text).split("\n"):
         new = known is not None and bool(line.strip()) and line not in known
-        for part in wrap(line, width - 3):
-            rows.append(Row((("+ " if new else "  ", "good"), (part, "strong" if new else ""))))
+        margin, ink = ("+ ", "strong") if new else ("  ", "")
+        rows += [Row(((margin, "good"), (part, ink))) for part in wrap(line, width - 3)]
     return rows
 
 
 def history_rows(history: Sequence[CatchupView], width: int) -> list[Row]:
-    """When each was read, and how it begins."""
+    """When each was read, and what it says last."""
     rows = []
     for view in history:
-        begin = view.error or view.text.strip().split("\n")[0]
+        last = view.error or view.text.strip().split("\n")[-1]
         ink = "bad" if view.error else "dim"
-        rows.append(Row(((f" {label.clock(view.at)}  ", ""), (label.cut(plain(begin), width - 12), ink)), view.at))
+        rows.append(Row(((f" {label.clock(view.at)}  ", ""), (label.cut(plain(last), width - 12), ink)), view.at))
     return rows

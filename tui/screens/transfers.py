@@ -74,7 +74,9 @@ class TransfersScreen(ModeScreen):
         self.table.show(ListSource(rows, lambda view: view.asset))
         counts = {state: sum(1 for row in rows if row.state is state) for state in TransferState}
         said = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
-        self.query_one("#totals", Bar).say(((f" {said or 'no transfers'}", "strong"), (f"  {label.rate(snapshot.rate)}", "")))
+        self.query_one("#totals", Bar).say(
+            ((f" {said or 'no transfers'}", "strong"), (f"  {label.rate(snapshot.rate)}", ""))
+        )
         self._tell()
         self.refresh_keys()
 
@@ -101,7 +103,11 @@ class TransfersScreen(ModeScreen):
         if view is None:
             return "there is no transfer here"
         if command == "transfer.retry":
-            return "" if view.state.ended and view.state is not TransferState.DONE else f"it is {view.state}: nothing to try again"
+            return (
+                ""
+                if view.state.ended and view.state is not TransferState.DONE
+                else f"it is {view.state}: nothing to try again"
+            )
         if command in ("transfer.later", "transfer.sooner"):
             waiting = view.state in (TransferState.QUEUED, TransferState.WAITING, TransferState.PAUSED)
             return "" if waiting else f"it is {view.state}: only what waits has a place in the queue"

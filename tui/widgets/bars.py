@@ -3,17 +3,23 @@
 from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
+from textual import events
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual import events
 
 from tui.commands import Command, keys_of, spoken
 from tui.label import plain
 from tui.widgets.ink import Inked, Line
 
-MODES = (("1", "desk", "Desk"), ("2", "transfers", "Transfers"), ("3", "rooms", "Rooms"),
-         ("4", "notifications", "Notifications"), ("5", "webhooks", "Webhooks"), ("6", "accounts", "Accounts"))  # fmt: skip
+MODES = (
+    ("1", "desk", "Desk"),
+    ("2", "transfers", "Transfers"),
+    ("3", "rooms", "Rooms"),
+    ("4", "notifications", "Notifications"),
+    ("5", "webhooks", "Webhooks"),
+    ("6", "accounts", "Accounts"),
+)
 
 
 class Bar(Inked):
@@ -93,10 +99,9 @@ class KeyBar(Bar):
         room = self.size.width - sum(_wide(*pair) for pair in general)
         shown = []
         for pair in named:
-            if pair[0].show < 90:
+            if pair[0].show < 90 and _wide(*pair) <= room:
                 room -= _wide(*pair)
-                if room >= 0:
-                    shown.append(pair)
+                shown.append(pair)
         runs: list[tuple[str, str]] = []
         for command, key in shown + general:
             off = bool(why_not(command.id))

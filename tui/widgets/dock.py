@@ -8,11 +8,8 @@ from tui.rows import TRANSFER_INKS, progress_words
 from tui.widgets.lines import Row
 from vault.views import TransferState, TransferView
 
-MOST = 5
-"""Lines at most: the list stays the main thing."""
 
-
-def dock_rows(transfers: tuple[TransferView, ...], width: int, glyphs: Glyphs, most: int = MOST) -> list[Row]:
+def dock_rows(transfers: tuple[TransferView, ...], width: int, glyphs: Glyphs, most: int) -> list[Row]:
     """What is under way or went wrong, as many as fit, and how many more there are."""
     shown = [view for view in transfers if not view.state.ended or view.state is TransferState.FAILED]
     # Running ones first; failed ones after what still moves.
@@ -37,4 +34,6 @@ def _row(view: TransferView, width: int, glyphs: Glyphs) -> Row:
     room = max(width - 3 - bar_width - len(figures) - 1, 4)
     shown = label.cut(name, room, glyphs.cut)
     pad = " " * (room - cell_len(shown) + 1)
-    return Row((sign, (shown + pad, ""), (label.bar(view.received, view.total, bar_width, glyphs), "info"), (figures, "")))
+    return Row(
+        (sign, (shown + pad, ""), (label.bar(view.received, view.total, bar_width, glyphs), "info"), (figures, ""))
+    )

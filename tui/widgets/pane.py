@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from providers.models import AssetId
 from textual.message import Message
 
+from providers.models import AssetId
+from tui.beside import beside
 from tui.context import FAULTS, Context, words_of
 from tui.describe import meeting_rows
 from tui.widgets.lines import Lines, Row
@@ -40,7 +41,7 @@ class Pane(Lines):
     def follow(self, key: tuple[str, str] | None, *, at_once: bool = False) -> None:
         """Show this meeting soon."""
         work = partial(self._follow, key, 0 if at_once else DELAY_S)
-        self.run_worker(work, exclusive=True, group="pane", description="pane")
+        beside(self, work, "pane", exclusive=True)
 
     async def _follow(self, key: tuple[str, str] | None, delay: float) -> None:
         await asyncio.sleep(delay)
@@ -62,7 +63,7 @@ class Pane(Lines):
     def on_lines_moved(self, event: Lines.Moved) -> None:
         """Another asset is described."""
         event.stop()
-        self.run_worker(self._describe, exclusive=True, group="pane", description="pane")
+        beside(self, self._describe, "pane", exclusive=True)
 
     async def _describe(self) -> None:
         await self._read_trail()

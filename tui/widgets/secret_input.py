@@ -1,5 +1,6 @@
 """An input for a credential: shown as dots, never copied, never in a log of messages."""
 
+import rich.repr
 from textual.widgets import Input
 
 
@@ -12,7 +13,8 @@ class SecretInput(Input):
         def __repr__(self) -> str:
             return "SecretInput.Changed(…)"
 
-        __rich_repr__ = None
+        def __rich_repr__(self) -> rich.repr.Result:
+            yield self.input.id
 
     class Submitted(Input.Submitted, namespace="input"):
         """Enter; likewise."""
@@ -20,7 +22,8 @@ class SecretInput(Input):
         def __repr__(self) -> str:
             return "SecretInput.Submitted(…)"
 
-        __rich_repr__ = None
+        def __rich_repr__(self) -> rich.repr.Result:
+            yield self.input.id
 
     def __init__(self, *, placeholder: str, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(placeholder=placeholder, password=True, id=id, compact=True)

@@ -11,6 +11,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
+from tui.beside import beside
 from tui.commands import bindings
 from tui.context import FAULTS, words_of
 from tui.widgets import columns as fitting
@@ -98,6 +99,8 @@ class Table(Inked, Generic[Row], can_focus=True):
         self._windows: Windows[Row] = Windows()
         self._wanted: set[int] = set()
         self._key: Hashable | None = None
+        self._steered = False
+        """Whether a person moved the cursor: until then it stays at the top of a list that still fills."""
         self.empty: Sequence[str] = ()
         """Words for when there are no rows."""
         self.total = 0
@@ -117,9 +120,10 @@ class Table(Inked, Generic[Row], can_focus=True):
         return self._windows.held
 
     def show(self, source: Source[Row], *, keep: bool = True) -> None:
-        """Show other rows. The cursor stays on its row where that is among them, else goes to the top."""
+        """Show other rows. The cursor stays on its row where that is among them; without `keep` it goes to the top."""
         self._source = source
-        self.run_worker(partial(self._load_all, source, keep_place=keep), exclusive=True, group="table", description="table")
+        self._steered = self._steered and keep
+        beside(self, partial(self._load_all, source, keep_place=keep), "table", exclusive=True)
 
     def reload(self) -> None:
         """Read the same source again; only lines that differ are drawn."""
@@ -139,6 +143,7 @@ class Table(Inked, Generic[Row], can_focus=True):
         """Put the cursor on a row."""
         if not self.total:
             return
+        self._steered = True
         index = min(max(index, 0), self.total - 1)
         before, self.cursor = self.cursor, index
         for place in {before, index}:
@@ -165,7 +170,7 @@ class Table(Inked, Generic[Row], can_focus=True):
         try:
             total, place = await asyncio.to_thread(self._measure, source)
             fallback = min(self.cursor, max(total - 1, 0)) if keep_place else 0
-            cursor = fallback if place is None else place
+            cursor = fallback if place is None or not self._steered else place
             top = max(cursor - (self.cursor - self._top), 0) if 0 <= self.cursor - self._top < self._room else cursor
             fresh: Windows[Row] = Windows()
             needed = {number for at in (top, cursor) for number in fresh.missing(at, min(at + self._room, total))}
@@ -219,7 +224,7 @@ class Table(Inked, Generic[Row], can_focus=True):
         if new:
             self._wanted |= new
             work = partial(self._load_windows, self._windows, self._source, sorted(new))
-            self.run_worker(work, group="windows", description="windows")
+            beside(self, work, "windows")
 
     async def _load_windows(self, windows: Windows[Row], source: Source[Row], numbers: list[int]) -> None:
         try:

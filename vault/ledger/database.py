@@ -36,7 +36,11 @@ class Database:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
             raise LedgerError(f"the ledger {path} cannot be opened: {error.strerror}") from None
-        self._migrate()
+        try:
+            self._migrate()
+        except LedgerError:
+            self.close()
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
@@ -76,10 +80,10 @@ class Database:
                 yield connection
                 if visible:
                     show(connection)
+                connection.commit()
             except BaseException:
                 connection.rollback()
                 raise
-            connection.commit()
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ from vault.proof import Proof
 
 STALE_AFTER_S = 15.0
 """A running transfer without a beat for so long belongs to nobody any more."""
+_WISHED = {"pause": "paused", "cancel": "cancelled"}
 _LIVE = "('queued', 'running', 'waiting', 'paused')"
 
 
@@ -86,7 +87,8 @@ class Transfers:
         """
         with self._database.write(visible=False) as connection:
             stale = now - STALE_AFTER_S
-            rows = connection.execute(
+            self._grant_wishes(connection, now)
+            candidates = connection.execute(
                 """SELECT t.asset_id, t.account, a.identity FROM transfers t JOIN assets a ON a.id = t.asset_id
                 WHERE (t.state = 'queued' OR (t.state = 'waiting' AND t.not_before <= ?1)
                     OR (t.state = 'running' AND t.beat_at < ?2))
@@ -94,13 +96,29 @@ class Transfers:
                     GROUP BY account HAVING count(*) >= ?3)
                 ORDER BY t.position, t.asset_id""",
                 (now, stale, per_account),
-            ).fetchall()
-            back = frozenset(held_back)
-            for row in rows:
-                identity = AssetId.parse(row["identity"])
-                if row["account"] not in back and (only is None or identity in only):
-                    return self._take(connection, row["asset_id"], identity, owner, now)
-        return None
+            )
+            back, wanted = frozenset(held_back), _as_text(only)
+            row = next((r for r in candidates if r["account"] not in back and _among(r, wanted)), None)
+            if row is None:
+                return None
+            return self._take(connection, row["asset_id"], AssetId.parse(row["identity"]), owner, now)
+
+    def _grant_wishes(self, connection: sqlite3.Connection, now: float) -> None:
+        """What was wished of a transfer whose owner is gone is done here."""
+        gone = connection.execute(
+            """SELECT asset_id FROM transfers WHERE state = 'running' AND beat_at < ? AND wish != ''""",
+            (now - STALE_AFTER_S,),
+        ).fetchall()
+        for row in gone:
+            connection.execute(
+                """UPDATE transfers SET state = CASE wish WHEN 'pause' THEN 'paused' ELSE 'cancelled' END, wish = '',
+                owner = '', rate = NULL, ended_at = CASE wish WHEN 'pause' THEN NULL ELSE ? END
+                WHERE asset_id = ?""",
+                (now, row["asset_id"]),
+            )
+            self._refresh(connection, row["asset_id"])
+        if gone:
+            show(connection)
 
     @staticmethod
     def _take(connection: sqlite3.Connection, asset_id: int, identity: AssetId, owner: str, now: float) -> Claim:
@@ -117,16 +135,13 @@ class Transfers:
 
     def next_start(self, only: frozenset[AssetId] | None = None) -> float | None:
         """When the first waiting transfer may go on (unix seconds); 0 when one may now; None when none is left."""
-        sql = f"""SELECT t.state, t.not_before, t.beat_at, a.identity FROM transfers t
-            JOIN assets a ON a.id = t.asset_id WHERE t.state IN {_LIVE} AND t.state != 'paused'"""
+        identity = "min(a.identity)" if only is None else "a.identity"
+        sql = f"""SELECT min(CASE t.state WHEN 'running' THEN t.beat_at + {STALE_AFTER_S} ELSE t.not_before END) AS at,
+            {identity} AS identity FROM transfers t JOIN assets a ON a.id = t.asset_id
+            WHERE t.state IN ('queued', 'running', 'waiting') GROUP BY {"t.state" if only is None else "a.id"}"""
+        wanted = _as_text(only)
         with self._database.read() as connection:
-            rows = connection.execute(sql).fetchall()
-        times = []
-        for row in rows:
-            if only is None or AssetId.parse(row["identity"]) in only:
-                running = row["state"] == "running"
-                times.append(row["beat_at"] + STALE_AFTER_S if running else row["not_before"])
-        return min(times, default=None)
+            return min((row["at"] for row in connection.execute(sql) if _among(row, wanted)), default=None)
 
     def fix_path(self, claim: Claim, path: str) -> bool:
         """Fix where the file is to lie; False when another asset's file lies there."""
@@ -181,17 +196,13 @@ class Transfers:
     def fail(self, claim: Claim, words: str, now: float, again_at: float | None) -> None:
         """The attempt failed. With `again_at` it waits for its next one, without it is over."""
         with self._database.write() as connection:
-            self._check(connection, claim)
+            wish = self._check(connection, claim)
+            state = "failed" if again_at is None else _WISHED.get(wish, "waiting")
+            ended_at = now if state in ("failed", "cancelled") else None
             connection.execute(
-                """UPDATE transfers SET state = ?, words = ?, not_before = ?, ended_at = ?, owner = '', rate = NULL
-                WHERE asset_id = ?""",
-                (
-                    "failed" if again_at is None else "waiting",
-                    words,
-                    again_at or 0,
-                    now if again_at is None else None,
-                    claim.asset_id,
-                ),
+                """UPDATE transfers SET state = ?, wish = '', words = ?, not_before = ?, ended_at = ?, owner = '',
+                rate = NULL WHERE asset_id = ?""",
+                (state, words, again_at or 0, ended_at, claim.asset_id),
             )
             if again_at is None:
                 add_event(connection, now, str(claim.identity), "failed", words)
@@ -200,7 +211,9 @@ class Transfers:
     def step_back(self, claim: Claim, state: str, now: float) -> None:
         """Stop on request, the part kept: "queued" (the engine ends), "paused" or "cancelled"."""
         with self._database.write() as connection:
-            self._check(connection, claim)
+            wish = self._check(connection, claim)
+            if state == "queued":
+                state = _WISHED.get(wish, state)
             connection.execute(
                 """UPDATE transfers SET state = ?, wish = '', owner = '', rate = NULL, ended_at = ?,
                 attempts = attempts - 1 WHERE asset_id = ?""",
@@ -218,7 +231,8 @@ class Transfers:
                 return
             change = _steered(row["state"], wish)
             if change == "wish":
-                connection.execute("UPDATE transfers SET wish = ? WHERE asset_id = ?", (wish, row["asset_id"]))
+                wanted = "" if wish == "resume" else wish
+                connection.execute("UPDATE transfers SET wish = ? WHERE asset_id = ?", (wanted, row["asset_id"]))
             elif change:
                 connection.execute(
                     """UPDATE transfers SET state = ?, wish = '', not_before = 0, ended_at = ?,
@@ -245,18 +259,29 @@ class Transfers:
                 connection.execute("UPDATE transfers SET position = ? WHERE asset_id = ?", (position, asset_id))
 
     @staticmethod
-    def _check(connection: sqlite3.Connection, claim: Claim) -> None:
+    def _check(connection: sqlite3.Connection, claim: Claim) -> str:
+        """What is wished of a transfer that is still this claim's. Raises Overtaken."""
         row = connection.execute(
-            "SELECT 1 FROM transfers WHERE asset_id = ? AND fence = ? AND state = 'running'",
+            "SELECT wish FROM transfers WHERE asset_id = ? AND fence = ? AND state = 'running'",
             (claim.asset_id, claim.fence),
         ).fetchone()
         if row is None:
             raise Overtaken("another process took over this transfer")
+        wish: str = row["wish"]
+        return wish
 
     @staticmethod
     def _refresh(connection: sqlite3.Connection, asset_id: int) -> None:
         row = connection.execute("SELECT meeting_id FROM assets WHERE id = ?", (asset_id,)).fetchone()
         summaries.refresh(connection, [row["meeting_id"]])
+
+
+def _as_text(only: frozenset[AssetId] | None) -> frozenset[str] | None:
+    return None if only is None else frozenset(map(str, only))
+
+
+def _among(row: sqlite3.Row, wanted: frozenset[str] | None) -> bool:
+    return wanted is None or row["identity"] in wanted
 
 
 def _steered(state: str, wish: str) -> str:
@@ -266,5 +291,5 @@ def _steered(state: str, wish: str) -> str:
     if wish == "pause":
         return {"running": "wish", "queued": "paused", "waiting": "paused"}.get(state, "")
     if wish == "resume":
-        return {"paused": "queued", "waiting": "queued"}.get(state, "")
+        return {"running": "wish", "paused": "queued", "waiting": "queued"}.get(state, "")
     return {"failed": "queued", "cancelled": "queued", "waiting": "queued"}.get(state, "")

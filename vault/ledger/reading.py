@@ -258,9 +258,10 @@ def _meetings_where(query: Query) -> tuple[str, list[object]]:
 def _assets_where(query: Query) -> tuple[str, list[object]]:
     clauses, values = _words(query)
     if query.faults:
-        clauses.append("(a.state = 'failed' OR a.kept IN ('damaged', 'lost') OR t.state = 'failed')")
+        transfer = "(t.state = 'failed' AND a.kept != 'held')"
+        clauses.append(f"(a.state = 'failed' OR a.kept IN ('damaged', 'lost') OR {transfer})")
     if query.at_risk:
-        clauses.append("(a.deadline IS NOT NULL AND a.kept != 'held')")
+        clauses.append("(a.deadline IS NOT NULL AND a.kept != 'held' AND a.state != 'expired')")
     if query.state is not None:
         clauses.append("a.state = ?")
         values.append(query.state)

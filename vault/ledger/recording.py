@@ -104,6 +104,8 @@ class _Merge:
         }
         values = {name: value for name, value in values.items() if value not in (None, "")}
         if known is not None:
+            if values.get("title") == meeting.id:
+                del values["title"]  # stands for none: the title that is known says more
             self._update("meetings", known, values)
         else:
             self.touched.add(self._insert_meeting(meeting.id, values))
@@ -168,7 +170,7 @@ class _Merge:
         values = self._facts(asset)
         before = RemoteState(known["state"])
         if self._truth or _PROGRESS[asset.state] >= _PROGRESS[before]:
-            values |= {"state": asset.state, "provider_state": asset.provider_state, "error": asset.error}
+            values |= self._state(known, asset)
             self._note_state(known["identity"], before, asset.state, asset.provider_state)
         stated = values.get("checksum")
         if known["checksum"] and stated and stated != known["checksum"]:
@@ -196,6 +198,8 @@ class _Merge:
 
     def change(self, change: StateChange) -> None:
         """Apply an event to every asset of the account whose locator has all that the event names."""
+        if not change.locator:
+            return  # it names nothing, and nothing would match everything
         for row in self._connection.execute("SELECT * FROM assets WHERE account = ?", (self._account,)).fetchall():
             locator = json.loads(row["locator"])
             if all(locator.get(name) == value for name, value in change.locator.items()):
@@ -204,12 +208,20 @@ class _Merge:
     def _apply(self, row: sqlite3.Row, change: StateChange) -> None:
         before = RemoteState(row["state"])
         if _PROGRESS[change.state] >= _PROGRESS[before]:
-            values = {"state": change.state, "provider_state": change.provider_state, "error": change.error}
-            self._update("assets", row, {**values, "last_seen": self._now})
+            self._update("assets", row, {**self._state(row, change), "last_seen": self._now})
             self._note_state(row["identity"], before, change.state, change.provider_state)
+        if before in (RemoteState.AVAILABLE, RemoteState.ABANDONED, RemoteState.EXPIRED):
+            return  # it ended before: an event that says so again may be another call's, whose number was used anew
         times = {"started_at": seconds(change.started_at), "ended_at": seconds(change.ended_at)}
         meeting = self._connection.execute("SELECT * FROM meetings WHERE id = ?", (row["meeting_id"],)).fetchone()
         self._update("meetings", meeting, {n: v for n, v in times.items() if v is not None})
+
+    def _state(self, row: sqlite3.Row, told: Asset | StateChange) -> dict[str, object]:
+        """The state to write; an announcement that only repeats it does not take back what was said with it."""
+        values = {"state": told.state, "provider_state": told.provider_state, "error": told.error}
+        if self._truth or row["state"] != told.state:
+            return dict(values)
+        return {name: value for name, value in values.items() if value}
 
     def _note_state(self, identity: str, before: RemoteState, after: RemoteState, word: str) -> None:
         if before is after:

@@ -110,8 +110,9 @@ def local_headline(rows: list[sqlite3.Row]) -> LocalState:
 
 
 def earliest_deadline(rows: Iterable[sqlite3.Row]) -> float | None:
-    """The first moment at which something is lost that is not held; unix seconds."""
-    open_ones = [r["deadline"] for r in rows if r["deadline"] is not None and r["kept"] != LocalState.HELD]
+    """The first moment at which something is lost that is not held; unix seconds. What is lost has none any more."""
+    rest = [r for r in rows if r["kept"] != LocalState.HELD and r["state"] != RemoteState.EXPIRED]
+    open_ones = [r["deadline"] for r in rest if r["deadline"] is not None]
     return min(open_ones, default=None)
 
 

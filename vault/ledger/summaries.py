@@ -14,7 +14,7 @@ def refresh(connection: sqlite3.Connection, meeting_ids: Iterable[int]) -> None:
         assets = connection.execute(f"{ASSETS} WHERE a.meeting_id = ? ORDER BY a.id", (meeting_id,)).fetchall()
         deadline = earliest_deadline(assets)
         words = [row["title"], row["account"], row["provider"], row["meeting"], *json.loads(row["people"])]
-        words += [a["identity"] for a in assets]
+        words += [a["variant"] for a in assets]
         connection.execute(
             """UPDATE meetings SET words = ?, summary_state = ?, summary_size = ?, summary_deadline = ?,
                 summary_faults = ?, summary_at_risk = ? WHERE id = ?""",

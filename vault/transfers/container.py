@@ -1,7 +1,9 @@
 """Whether a file is whole by its own form: a zip's members and their CRCs, an MP4's boxes, a JSON text."""
 
 import json
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from typing import BinaryIO
@@ -12,6 +14,18 @@ NAME = "container"
 JSON_LIMIT = 64 * 1024 * 1024
 MEMBER_LIMIT = 100_000
 UNPACKED_LIMIT = 1 << 40
+BOX_LIMIT = 100_000
+_ZIP_FAULTS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    RuntimeError,
+)
 
 
 def check_container(extension: str, file: BinaryIO) -> Check:
@@ -33,10 +47,12 @@ def _zip(file: BinaryIO) -> Check:
             if len(members) > MEMBER_LIMIT or sum(m.file_size for m in members) > UNPACKED_LIMIT:
                 return Check(NAME, Outcome.UNREADABLE, f"the zip claims {len(members)} members: too many to read")
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        # RuntimeError: an encrypted member; NotImplementedError: a compression this Python does not know.
+    except _ZIP_FAULTS as error:
+        # RuntimeError: an encrypted member, or (NotImplementedError) a compression that this Python does not know.
         outcome = Outcome.UNREADABLE if isinstance(error, RuntimeError) else Outcome.FAILED
         return Check(NAME, outcome, f"the zip cannot be read through: {_short(error)}")
+    if not members:
+        return Check(NAME, Outcome.NOT_STATED, "the zip is empty: there is nothing in it to check")
     if damaged is not None:
         return Check(NAME, Outcome.FAILED, "the zip has a damaged member")
     return Check(NAME, Outcome.PASSED, f"zip complete: {len(members)} members, all CRCs right")
@@ -48,14 +64,16 @@ def _mp4(file: BinaryIO) -> Check:
     while position < end:
         file.seek(position)
         head = file.read(16)
-        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        size, kind, least = int.from_bytes(head[:4], "big"), head[4:8], 8
         if size == 1:
-            size = int.from_bytes(head[8:16], "big")
+            size, least = int.from_bytes(head[8:16], "big"), 16
         elif size == 0:
             size = end - position
-        if len(head) < 8 or size < 8 or position + size > end or not kind.isascii():
+        if len(head) < least or size < least or position + size > end or not kind.isascii():
             return Check(NAME, Outcome.FAILED, f"the MP4 breaks off: a box at byte {position} is not complete")
         kinds.append(kind)
+        if len(kinds) > BOX_LIMIT:
+            return Check(NAME, Outcome.UNREADABLE, f"the MP4 has more than {BOX_LIMIT} boxes: not read on")
         position += size
     if not kinds or kinds[0] != b"ftyp" or b"moov" not in kinds:
         return Check(NAME, Outcome.FAILED, "this is no MP4: the boxes ftyp and moov are missing")

@@ -5,12 +5,23 @@ hand, so that no credential goes along to another origin; what broke off is cont
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urljoin
 
-from providers.base import BadAnswer, Body, Head, Opener, ProviderError, Refused, Source, error_for_status
+from providers.base import (
+    BadAnswer,
+    Body,
+    Head,
+    Opener,
+    ProviderError,
+    Refused,
+    Source,
+    Unreachable,
+    error_for_status,
+)
 from providers.messages import REDIRECTS
 from providers.origin import Origin
 from vault.errors import VaultError
@@ -23,8 +34,10 @@ from vault.transfers.ranges import Complete, StartOver, Validator
 MAX_REDIRECTS = 5
 PREFIX_BYTES = 64 * 1024
 BLOCK_BYTES = 1 << 20
+BLOCK_S = 1.0
 QUEUED_BLOCKS = 4
 CHECKPOINT_BYTES = 32 << 20
+CHECKPOINT_S = 5.0
 MAX_RESUMES = 20
 """Within one call, and only while each brings bytes; the queue gives further attempts later."""
 
@@ -104,17 +117,28 @@ async def _request(work: Work, source: Source, part: Part, meter: Meter, known: 
     url, headers = source.url, dict(source.headers)
     if known is not None:
         headers |= {"Range": f"bytes={part.size}-", "If-Range": known.condition}
-    for _ in range(MAX_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 2):
         async with work.opener.open(url, headers) as body:
             location = body.headers.get("location", "")
-            if body.status not in REDIRECTS or not location:
+            if body.status in REDIRECTS and location:
+                url = _next_hop(url, location)
+            elif known is None:
+                return await _receive(body, source, part, meter, None, work.now())
+            elif "If-Range" in headers and ranges.is_unmoved(body.status, body.headers, known):
+                # Some caches drop Range when there is If-Range; what a 206 then says of itself is compared anyway.
+                del headers["If-Range"]
+            elif "If-Range" not in headers and not ranges.is_same(body.status, body.headers, known):
+                return None
+            else:
                 return await _receive(body, source, part, meter, known, work.now())
-            url = _next_hop(url, location)
     raise Refused(f"the service redirects more than {MAX_REDIRECTS} times")
 
 
 def _next_hop(url: str, location: str) -> str:
-    target = urljoin(url, location)
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        target = ""
     origin, before = Origin.of(target), Origin.of(url)
     if origin is None:
         raise Refused("the service redirects to an address that is none")
@@ -141,10 +165,12 @@ async def _receive(
     told = Validator.of(body.status, body.headers)
     if meaning.start == 0 and part.size:
         await asyncio.to_thread(part.start_over)
-    meter.received, meter.total = part.size, meaning.total
-    _check_space(part, meaning.total)
+    elif meaning.start and known is not None:
+        told = told.or_else(known)
+    meter.received, meter.total = part.size, told.total
+    _check_space(part, told.total)
     await _pour(body, source, part, meter, told)
-    return Validator(told.etag, told.last_modified, meaning.total)
+    return told
 
 
 async def _judge_error(body: Body, source: Source, now: datetime) -> None:
@@ -169,16 +195,19 @@ def _check_space(part: Part, total: int | None) -> None:
 async def _pour(body: Body, source: Source, part: Part, meter: Meter, told: Validator) -> None:
     """The body into the part: one task reads, one hashes and writes in a thread, a few blocks between them."""
     blocks: asyncio.Queue[list[bytes] | None] = asyncio.Queue(QUEUED_BLOCKS)
+    broke_off = None
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_write(blocks, part, told))
-            await _read(body, source, blocks, meter, fresh=part.size == 0)
+            broke_off = await _read(body, source, blocks, meter, fresh=part.size == 0)
     except BaseExceptionGroup as failures:
         raise _first(failures) from None
     finally:
         # Whatever arrived is worth keeping, also when this is cancelled; a fault of the disk was already raised.
         if told.condition and part.size:
             await asyncio.shield(asyncio.to_thread(_checkpoint_quietly, part, told))
+    if broke_off is not None:
+        raise broke_off
 
 
 def _checkpoint_quietly(part: Part, told: Validator) -> None:
@@ -190,35 +219,42 @@ def _checkpoint_quietly(part: Part, told: Validator) -> None:
 
 async def _read(
     body: Body, source: Source, blocks: "asyncio.Queue[list[bytes] | None]", meter: Meter, *, fresh: bool
-) -> None:
+) -> ProviderError | None:
+    """Hand the body on in blocks; what broke off is given back, so that what arrived before is written."""
     block: list[bytes] = []
-    size = 0
+    size, since = 0, time.monotonic()
     judged = not fresh or body.status != 200
-    async for chunk in body.chunks():
-        block.append(chunk)
-        size += len(chunk)
-        meter.received += len(chunk)
-        if not judged and size >= PREFIX_BYTES:
-            source.judge(Head(body.status, body.headers, b"".join(block)[:PREFIX_BYTES], complete=False))
-            judged = True
-        if judged and size >= BLOCK_BYTES:
-            await blocks.put(block)
-            block, size = [], 0
+    try:
+        async for chunk in body.chunks():
+            block.append(chunk)
+            size += len(chunk)
+            meter.received += len(chunk)
+            if not judged and size >= PREFIX_BYTES:
+                source.judge(Head(body.status, body.headers, b"".join(block)[:PREFIX_BYTES], complete=False))
+                judged = True
+            if judged and (size >= BLOCK_BYTES or time.monotonic() - since >= BLOCK_S):
+                await blocks.put(block)
+                block, size, since = [], 0, time.monotonic()
+    except Unreachable as error:
+        await blocks.put(block if judged else [])
+        await blocks.put(None)
+        return error
     if not judged:
         whole = b"".join(block)
         source.judge(Head(body.status, body.headers, whole[:PREFIX_BYTES], complete=len(whole) <= PREFIX_BYTES))
     await blocks.put(block)
     await blocks.put(None)
+    return None
 
 
 async def _write(blocks: "asyncio.Queue[list[bytes] | None]", part: Part, told: Validator) -> None:
-    since = 0
+    noted_size, noted_at = part.size, time.monotonic()
     while (block := await blocks.get()) is not None:
         await asyncio.to_thread(part.write, block)
-        since += sum(map(len, block))
-        if since >= CHECKPOINT_BYTES and told.condition:
+        due = part.size - noted_size >= CHECKPOINT_BYTES or time.monotonic() - noted_at >= CHECKPOINT_S
+        if due and told.condition:
             await asyncio.to_thread(part.checkpoint, told)
-            since = 0
+            noted_size, noted_at = part.size, time.monotonic()
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from providers.models import Checksum
+from vault.errors import VaultError
 from vault.proof import Check, Outcome, Proof, check_checksum
 from vault.transfers.container import check_container
 from vault.transfers.part import in_words, open_folder
@@ -28,7 +30,7 @@ def read_again(root: Path, relative: PurePosixPath, extension: str) -> Reading |
     try:
         folder = open_folder(root, relative.parent.parts, create=False)
         try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             descriptor = os.open(relative.name, flags, dir_fd=folder)
         finally:
             os.close(folder)
@@ -36,15 +38,18 @@ def read_again(root: Path, relative: PurePosixPath, extension: str) -> Reading |
         return None
     except OSError as error:
         raise in_words(error, path) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise VaultError(f"{path} is no file; move it, then retry")
     digest, size = hashlib.sha256(), 0
-    try:
-        with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
+        try:
             while block := file.read(_READ_BLOCK):
                 digest.update(block)
                 size += len(block)
             return Reading(size, digest.hexdigest(), check_container(extension, file))
-    except OSError as error:
-        raise in_words(error, path) from None
+        except OSError as error:
+            raise in_words(error, path) from None
 
 
 def checks_of(reading: Reading, proof: Proof, stated: Checksum | None) -> tuple[Check, ...]:

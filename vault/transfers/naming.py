@@ -19,8 +19,9 @@ def safe_part(text: str) -> str:
     text = unicodedata.normalize("NFC", text)
     text = re.sub(r"[/\\:]+", " - ", text)
     text = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else c for c in text)
-    text = re.sub(r"\s+", " ", text).strip(" .").lstrip("-~")
-    text = sanitize_filename(text, platform="universal", replacement_text="_", max_len=MAX_PART_BYTES * 2).strip(" .")
+    text = re.sub(r"\s+", " ", text).lstrip(" .-~").rstrip(" .")
+    text = _cut(text)  # before the library would: it cuts without a mark, and the ending off
+    text = sanitize_filename(text, platform="universal", replacement_text="_").strip(" .")
     stem = text.partition(".")[0].rstrip()
     if stem.upper() in _RESERVED:
         text = f"_{text}"

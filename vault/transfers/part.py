@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -45,6 +45,10 @@ def open_folder(root: Path, folders: Iterable[str], *, create: bool) -> int:
                     os.mkdir(name, 0o700, dir_fd=descriptor)
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             inner = os.open(name, flags, dir_fd=descriptor)
+        except NotADirectoryError as error:  # what the system says of a link, too
+            if stat.S_ISLNK(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+            raise error
         finally:
             os.close(descriptor)
         descriptor = inner
@@ -77,116 +81,126 @@ class Part:
         self.resumed = False
         """Whether the first of them are from an earlier transfer."""
         self._durable = 0
-        # A cancelled task leaves its thread writing: whatever comes next waits for it.
         self._busy = threading.Lock()
+        self._closed = False
 
     def _open_locked(self) -> int:
         while True:
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             descriptor = os.open(self._part, flags, 0o600, dir_fd=self._folder)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                mine = os.fstat(descriptor)
-                if not stat.S_ISREG(mine.st_mode) or mine.st_uid != os.getuid():
-                    raise VaultError(f"{self.path}.part is not a file of this user; it is not touched")
-                there = os.stat(self._part, dir_fd=self._folder, follow_symlinks=False)
+                if self._is_mine_alone(descriptor):
+                    return descriptor
             except BlockingIOError:
                 os.close(descriptor)
                 raise VaultError(f"{self.path} is being fetched by another process") from None
-            except FileNotFoundError:
-                os.close(descriptor)
-                continue  # whoever had the lock before has just published it
             except BaseException:
                 os.close(descriptor)
                 raise
-            if there.st_ino == mine.st_ino and there.st_dev == mine.st_dev:
-                return descriptor
             os.close(descriptor)
+
+    def _is_mine_alone(self, descriptor: int) -> bool:
+        """Whether what is locked is what lies there as NAME.part, and nowhere else."""
+        mine = os.fstat(descriptor)
+        if not stat.S_ISREG(mine.st_mode) or mine.st_uid != os.getuid():
+            raise VaultError(f"{self.path}.part is not a file of this user; it is not touched")
+        try:
+            there = os.stat(self._part, dir_fd=self._folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return False  # whoever had the lock before has just published it
+        if not os.path.samestat(mine, there):
+            return False
+        if mine.st_nlink > 1:
+            # Killed while it was published: these bytes have their final name, and are not to be written to.
+            os.unlink(self._part, dir_fd=self._folder)
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """One call at a time: a cancelled task leaves its thread at work, and whatever comes next waits for it."""
+        with self._busy:
+            if self._closed:
+                raise VaultError(f"{self.path}: the transfer was given up")
+            try:
+                yield
+            except OSError as error:
+                raise in_words(error, self.path) from None
 
     def saved(self) -> Validator | None:
         """What was noted of a transfer that broke off, when its bytes are still here and can be continued."""
-        try:
-            descriptor = os.open(self._side, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder)
-        except OSError:
-            return None
-        with os.fdopen(descriptor, "rb") as file:
+        with self._at_work():
             try:
-                note = json.loads(file.read(65_536))
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                descriptor = os.open(self._side, flags, dir_fd=self._folder)
+            except OSError:
+                return None
+            try:
+                note = json.loads(os.read(descriptor, 65_536))
                 durable = int(note["durable"])
                 known = Validator(str(note["etag"]), str(note["last_modified"]), note["total"])
-            except (ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 return None
-        if not known.condition or not 0 < durable <= os.fstat(self._descriptor).st_size:
-            return None
-        self._durable = durable
-        return known
+            finally:
+                os.close(descriptor)
+            if not known.condition or not 0 < durable <= os.fstat(self._descriptor).st_size:
+                return None
+            self._durable = durable
+            return known
 
     def take_up(self) -> None:
         """Continue after `saved()`: drop what was not surely on disk, and hash what was."""
-        with self._busy:
-            self._take_up()
-
-    def _take_up(self) -> None:
-        if self.size == self._durable:  # it broke off just now, and was hashed while it arrived
+        with self._at_work():
+            if self.size != self._durable:  # else it broke off just now, and was hashed while it arrived
+                self._rewind()
+                while self.size < self._durable:
+                    block = os.pread(self._descriptor, min(_READ_BLOCK, self._durable - self.size), self.size)
+                    if not block:
+                        raise VaultError(f"{self.path}.part became shorter while it was read")
+                    self.digest.update(block)
+                    self.size += len(block)
             self.resumed = True
-            return
-        self._rewind(self._durable)
-        while self.size < self._durable:
-            block = os.pread(self._descriptor, _READ_BLOCK, self.size)
-            if not block:
-                raise VaultError(f"{self.path}.part became shorter while it was read")
-            self.digest.update(block)
-            self.size += len(block)
-        self.resumed = True
-        os.lseek(self._descriptor, self.size, os.SEEK_SET)
+            os.ftruncate(self._descriptor, self.size)
 
     def start_over(self) -> None:
         """Drop what is here."""
-        with self._busy:
-            self._rewind(0)
+        with self._at_work():
             self._forget()
+            self._rewind()
+            os.ftruncate(self._descriptor, 0)
 
-    def _rewind(self, size: int) -> None:
-        os.ftruncate(self._descriptor, size)
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
+    def _rewind(self) -> None:
         self.digest = hashlib.sha256()
         self.size = 0
         self.resumed = False
 
     def spoil(self) -> None:
         """What is here proved wrong: keep the bytes for whoever wants to look, but never continue from them."""
-        self._forget()
+        with self._at_work():
+            self._forget()
 
     def write(self, chunks: list[bytes]) -> None:
         """Append, and hash on the way."""
-        with self._busy:
-            try:
-                for chunk in chunks:
-                    self._append(chunk)
-            except OSError as error:
-                raise in_words(error, self.path) from None
-
-    def _append(self, chunk: bytes) -> None:
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
-        self.digest.update(chunk)
-        self.size += len(chunk)
+        with self._at_work():
+            for chunk in chunks:
+                view, at = memoryview(chunk), self.size
+                while view:
+                    written = os.pwrite(self._descriptor, view, at)
+                    view, at = view[written:], at + written
+                self.digest.update(chunk)
+                self.size = at
 
     def checkpoint(self, known: Validator) -> None:
         """Bring what is here to the disk, and note it, so that a later transfer can continue from there."""
-        with self._busy:
-            self._checkpoint(known)
-
-    def _checkpoint(self, known: Validator) -> None:
-        note = {
-            "durable": self.size,
-            "etag": known.etag,
-            "last_modified": known.last_modified,
-            "total": known.total,
-        }
-        temporary = f"{self._side}.new"
-        try:
+        with self._at_work():
+            note = {
+                "durable": self.size,
+                "etag": known.etag,
+                "last_modified": known.last_modified,
+                "total": known.total,
+            }
+            temporary = f"{self._side}.new"
             _to_disk(self._descriptor)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(temporary, flags, 0o600, dir_fd=self._folder)
@@ -195,8 +209,6 @@ class Part:
                 file.flush()
                 os.fsync(descriptor)
             os.replace(temporary, self._side, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        except OSError as error:
-            raise in_words(error, self.path) from None
 
     def _forget(self) -> None:
         for name in (self._side, f"{self._side}.new"):
@@ -205,43 +217,46 @@ class Part:
 
     def reader(self) -> BinaryIO:
         """The bytes that are here, for the container check; to be closed by the caller."""
-        return os.fdopen(os.dup(self._descriptor), "rb")
+        with self._at_work():
+            return os.fdopen(os.dup(self._descriptor), "rb")
 
     def free_bytes(self) -> int:
         """Bytes that an ordinary user can still write on this file system."""
-        space = os.fstatvfs(self._folder)
-        return space.f_bavail * space.f_frsize
+        with self._at_work():
+            space = os.fstatvfs(self._folder)
+            return space.f_bavail * space.f_frsize
 
     def to_disk(self) -> None:
         """Fsync the bytes. Before the proof is written down."""
-        try:
+        with self._at_work():
             _to_disk(self._descriptor)
-        except OSError as error:
-            raise in_words(error, self.path) from None
 
     def publish(self) -> None:
         """Give the file its final name, never replacing one that is there, and bring the folder to the disk."""
-        try:
-            os.link(self._part, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder, follow_symlinks=False)
+        with self._at_work():
+            try:
+                os.link(self._part, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder, follow_symlinks=False)
+            except FileExistsError:
+                words = f"a file that reeldesk did not write lies at {self.path}; move it, then retry"
+                raise VaultError(words) from None
             os.unlink(self._part, dir_fd=self._folder)
             self._forget()
             os.fsync(self._folder)
-        except FileExistsError:
-            raise VaultError(f"a file that reeldesk did not write lies at {self.path}; move it, then retry") from None
-        except OSError as error:
-            raise in_words(error, self.path) from None
 
     def remove(self) -> None:
         """Remove an incomplete file that is not wanted any more."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._part, dir_fd=self._folder)
-        self._forget()
+        with self._at_work():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._part, dir_fd=self._folder)
+            self._forget()
 
     def close(self) -> None:
-        """Give up the lock; what is here stays."""
+        """Give up the lock; what is here stays. Once more changes nothing."""
         with self._busy:
-            os.close(self._descriptor)
-            os.close(self._folder)
+            if not self._closed:
+                self._closed = True
+                os.close(self._descriptor)
+                os.close(self._folder)
 
 
 def _to_disk(descriptor: int) -> None:

@@ -138,9 +138,13 @@ class Queue:
             task.result()  # a fault that nothing below expected must not pass in silence
 
     async def _rest(self, only: frozenset[AssetId] | None) -> None:
-        """Until nudged, a transfer ends, or the next one may start; at the longest a second (others queue, too)."""
+        """Until nudged, a transfer ends, or the next one may start; at the longest a second (others queue, too).
+
+        What could start already was not to be had: all workers are busy, or the account has its share.
+        """
         start = await asyncio.to_thread(self._ledger.transfers.next_start, only)
-        wait = BEAT_S if start is None else min(BEAT_S, max(0.05, start - self._now().timestamp()))
+        ahead = 0.0 if start is None else start - self._now().timestamp()
+        wait = min(BEAT_S, ahead) if ahead > 0 else BEAT_S
         try:
             await asyncio.wait_for(self._nudged.wait(), wait)
         except TimeoutError:
@@ -167,8 +171,10 @@ class Queue:
         except Overtaken:
             await self._give_up(work)
         except ProviderError as error:
+            await self._give_up(work)
             await self._settle(transfers.fail, claim, error.words, *self._next_attempt(claim, error))
         except VaultError as error:
+            await self._give_up(work)
             await self._settle(transfers.fail, claim, error.words, self._now().timestamp(), None)
         finally:
             del self._running[claim.identity]
@@ -222,7 +228,7 @@ class Queue:
         present = await asyncio.to_thread(self._already_there, claim, relative, view.extension)
         if present is not None:
             return present
-        part = await asyncio.to_thread(Part, self._config.vault_path, relative)
+        part = await self._open_part(relative)
         try:
             work = Work(
                 resolve=lambda: self._resolve(provider, claim.identity),
@@ -234,6 +240,15 @@ class Queue:
             return await fetch(work, part, meter)
         finally:
             await asyncio.shield(asyncio.to_thread(part.close))
+
+    async def _open_part(self, relative: PurePosixPath) -> Part:
+        """Opening goes on in its thread when this is cancelled; the lock must not outlive that."""
+        opening = asyncio.ensure_future(asyncio.to_thread(Part, self._config.vault_path, relative))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_part)
+            raise
 
     async def _resolve(self, provider: Provider, identity: AssetId) -> Source:
         asset = await asyncio.to_thread(self._ledger.reader.source, identity)
@@ -267,8 +282,16 @@ class Queue:
             return None
         proof = claim.prepared
         if proof is not None and (reading.size, reading.sha256) == (proof.size, proof.sha256):
+            left_over = Part(root, relative)
+            left_over.remove()
+            left_over.close()
             return proof
         if proof is not None:
             held.set_aside(root, relative)
             return None
         raise VaultError(f"a file that reeldesk did not write lies at {root / relative}; move it, then retry")
+
+
+def _close_part(opening: "asyncio.Future[Part]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

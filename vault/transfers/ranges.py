@@ -36,6 +36,11 @@ class Validator:
         pairs = ((self.etag, other.etag), (self.last_modified, other.last_modified), (self.total, other.total))
         return all(mine == theirs for mine, theirs in pairs if mine and theirs)
 
+    def or_else(self, other: "Validator") -> "Validator":
+        """What the rest of a file leaves out, its beginning stated."""
+        total = other.total if self.total is None else self.total
+        return Validator(self.etag or other.etag, self.last_modified or other.last_modified, total)
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -81,3 +86,13 @@ def decide(
         whole_rest = told.total is None or end + 1 == told.total
         return Body(start, told.total) if start == offset and whole_rest else StartOver()
     return Body(0, told.total) if status == 200 else None
+
+
+def is_unmoved(status: int, headers: Mapping[str, str], known: Validator) -> bool:
+    """Whether the answer is the whole of the very version that was to be continued: the range was passed over."""
+    return status == 200 and "content-range" not in headers and Validator.of(status, headers) == known
+
+
+def is_same(status: int, headers: Mapping[str, str], known: Validator) -> bool:
+    """Whether an answer to a range without If-Range says of itself that it is of the known version."""
+    return status != 206 or Validator.of(status, headers).condition == known.condition

@@ -1,0 +1,188 @@
+import sqlite3
+import threading
+from collections.abc import Hashable, Sequence
+
+from textual.app import App, ComposeResult
+
+from tests.tui.walk import seen, until
+from tui.widgets.columns import Column
+from tui.widgets.table import ListSource, Table
+from tui.widgets.windows import Windows
+
+COLUMNS = (Column[int]("Number", 12, 0, lambda row: ((f"row {row}", ""),), flex=True),)
+
+
+class Counting:
+    """Numbers from `first`; says what was asked for."""
+
+    def __init__(self, total: int, first: int = 0) -> None:
+        self.total, self.first = total, first
+        self.asked: list[tuple[int, int]] = []
+        self.threads: set[int] = set()
+
+    def count(self) -> int:
+        self.threads.add(threading.get_ident())
+        return self.total
+
+    def rows(self, offset: int, limit: int) -> Sequence[int]:
+        self.asked.append((offset, limit))
+        self.threads.add(threading.get_ident())
+        return range(self.first + offset, self.first + min(offset + limit, self.total))
+
+    def position(self, key: Hashable) -> int | None:
+        assert isinstance(key, int)
+        return key - self.first if self.first <= key < self.first + self.total else None
+
+    def key(self, row: int) -> Hashable:
+        return row
+
+
+class Broken(Counting):
+    def count(self) -> int:
+        raise sqlite3.OperationalError("the disk is gone")
+
+
+class Stand(App[None]):
+    CSS = "Table { height: 1fr; scrollbar-gutter: stable; }"
+
+    def __init__(self, source: Counting) -> None:
+        super().__init__()
+        self.source = source
+        self.words = ""
+
+    def compose(self) -> ComposeResult:
+        yield Table(COLUMNS, id="table")
+
+    def on_mount(self) -> None:
+        self.table.show(self.source)
+
+    @property
+    def table(self) -> "Table[int]":
+        return self.query_one("#table", Table)
+
+    def on_table_failed(self, event: Table.Failed) -> None:
+        self.words = event.words
+
+
+async def test_a_hundred_thousand_rows_are_never_held_at_once() -> None:
+    source = Counting(100_000)
+    app = Stand(source)
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 100_000)
+        assert app.table.held <= 2 * 128
+        for _ in range(60):
+            await pilot.press("pagedown")
+        await pilot.press("G")
+        await until(pilot, lambda: app.table.current == 99_999)
+        await pilot.press("g")
+        await until(pilot, lambda: app.table.current == 0)
+        for place in range(1000, 100_000, 3000):
+            app.table.move_to(place)
+            await until(pilot, lambda place=place: app.table.current == place)  # type: ignore[misc]
+        assert app.table.held <= 8 * 128
+        assert max(limit for _, limit in source.asked) == 128
+        assert threading.get_ident() not in source.threads
+
+
+async def test_the_cursor_stays_on_its_row_and_on_its_line() -> None:
+    app = Stand(Counting(1000, first=0))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 1000)
+        app.table.move_to(500)
+        await until(pilot, lambda: app.table.current == 500)
+        line = next(y for y, text in enumerate(seen(pilot).split("\n")) if "row 500" in text)
+        app.table.show(Counting(1040, first=-40))
+        await until(pilot, lambda: app.table.total == 1040)
+        assert (app.table.current, app.table.cursor) == (500, 540)
+        await pilot.pause()
+        assert "row 500" in seen(pilot).split("\n")[line]
+
+
+async def test_a_row_that_is_gone_leaves_the_cursor_in_place() -> None:
+    app = Stand(Counting(100))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 100)
+        app.table.move_to(99)
+        app.table.show(Counting(50))
+        await until(pilot, lambda: app.table.total == 50)
+        assert app.table.current == 49
+        app.table.show(Counting(0))
+        await until(pilot, lambda: app.table.total == 0)
+        assert app.table.current is None
+        await pilot.press("j", "k", "G", "enter", "pagedown")
+
+
+async def test_a_cursor_nobody_moved_stays_at_the_top_of_a_list_that_fills() -> None:
+    app = Stand(Counting(10, first=100))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 10)
+        app.table.show(Counting(60, first=50))
+        await until(pilot, lambda: app.table.total == 60)
+        assert app.table.current == 50
+
+
+async def test_marks_outlive_a_refresh() -> None:
+    app = Stand(Counting(100))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 100)
+        app.table.mark(3, True)
+        app.table.show(Counting(100, first=-2))
+        await until(pilot, lambda: "row -2" in seen(pilot))
+        assert [text for text in seen(pilot).split("\n") if text.startswith("+")] == ["+row 3"]
+        app.table.unmark_all()
+        await pilot.pause()
+        assert "+row" not in seen(pilot)
+
+
+async def test_a_move_draws_two_lines() -> None:
+    app = Stand(Counting(1000))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 1000)
+        await pilot.pause()
+        drawn: list[int] = []
+        draw = app.table.render_line
+        app.table.render_line = lambda y: drawn.append(y) or draw(y)  # type: ignore[method-assign, func-returns-value]
+        await pilot.press("j")
+        await pilot.pause()
+        assert set(drawn) == {1, 2}
+
+
+async def test_only_rows_that_differ_are_drawn_again() -> None:
+    app = Stand(Counting(5))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 5)
+        await pilot.pause()
+        drawn: list[int] = []
+        draw = app.table.render_line
+        app.table.render_line = lambda y: drawn.append(y) or draw(y)  # type: ignore[method-assign, func-returns-value]
+        app.table.show(ListSource((0, 1, 20, 3, 4), lambda row: row))
+        await until(pilot, lambda: "row 20" in seen(pilot))
+        app.table.render_line = draw  # type: ignore[method-assign]
+        assert 3 in drawn
+
+
+async def test_rows_that_cannot_be_read_are_told() -> None:
+    app = Stand(Broken(5))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.words == "the disk is gone")
+
+
+async def test_clicks_select_and_open() -> None:
+    app = Stand(Counting(50))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 50)
+        await pilot.click("#table", offset=(4, 6))
+        assert app.table.current == 5
+        await pilot.click("#table", offset=(4, 0))
+        assert app.table.current == 5
+
+
+def test_windows_forget_the_one_used_longest_ago() -> None:
+    windows: Windows[int] = Windows(size=10, kept=2)
+    windows.put(0, range(10))
+    windows.put(1, range(10, 20))
+    assert windows.get(3) == 3
+    windows.put(5, range(50, 55))
+    assert (windows.get(3), windows.get(13), windows.get(54), windows.get(55)) == (3, None, 54, None)
+    assert windows.missing(0, 59) == [1, 2, 3, 4]
+    assert windows.held == 15

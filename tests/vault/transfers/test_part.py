@@ -1,0 +1,342 @@
+"""The incomplete file on the disk: locked, private, never through a link, never over another file."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from vault.errors import VaultError
+from vault.transfers import part as parts
+from vault.transfers.part import Part, in_words, open_folder
+from vault.transfers.ranges import Validator
+
+NAME = PurePosixPath("advice/day/file.zip")
+KNOWN = Validator('"one"', "", 10)
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Iterator[Part]:
+    old = os.umask(0o022)
+    made = Part(tmp_path / "vault", NAME)
+    yield made
+    made.close()
+    os.umask(old)
+
+
+def names(part: Part) -> list[str]:
+    return sorted(path.name for path in part.path.parent.iterdir())
+
+
+def test_modes_are_private(part: Part) -> None:
+    part.write([b"12345"])
+    part.checkpoint(KNOWN)
+    folder = part.path.parent
+    for path in (folder / "file.zip.part", folder / "file.zip.part.json"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    for path in (folder, folder.parent, folder.parent.parent):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    part.publish()
+    assert stat.S_IMODE(part.path.stat().st_mode) == 0o600
+    assert names(part) == ["file.zip"]
+
+
+def test_a_part_is_continued(tmp_path: Path, part: Part) -> None:
+    part.write([b"1234", b"56"])
+    part.checkpoint(KNOWN)
+    digest = part.digest.hexdigest()
+    part.write([b"789"])
+    part.close()
+    again = Part(tmp_path / "vault", NAME)
+    assert again.saved() == KNOWN
+    again.take_up()
+    assert (again.size, again.digest.hexdigest(), again.resumed) == (6, digest, True)
+    again.write([b"xyz"])
+    with again.reader() as file:
+        file.seek(0)
+        assert file.read() == b"123456xyz"
+    again.close()
+
+
+def test_a_part_that_broke_off_just_now_is_not_read_again(part: Part) -> None:
+    part.write([b"123456"])
+    part.checkpoint(KNOWN)
+    assert part.saved() == KNOWN
+    part.take_up()
+    part.write([b"7"])
+    assert (part.size, part.resumed) == (7, True)
+
+
+def test_a_part_that_became_shorter(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    part.write([b"123456"])
+    part.checkpoint(KNOWN)
+    part.write([b"7"])
+    assert part.saved() == KNOWN
+    monkeypatch.setattr(os, "pread", lambda *args: b"")
+    with pytest.raises(VaultError, match="became shorter"):
+        part.take_up()
+
+
+def side(part: Part) -> Path:
+    return part.path.with_name("file.zip.part.json")
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"",
+        b"garbage",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b"{}",
+        b"[" * 60_000,
+        b'{"durable": "many", "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": Infinity, "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": 0, "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": -5, "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": 7, "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": 5, "etag": "", "last_modified": "", "total": 1}',
+        b'{"durable": null, "etag": "a", "last_modified": "", "total": 1}',
+    ],
+)
+def test_a_note_that_is_none(part: Part, note: bytes) -> None:
+    part.write([b"123456"])
+    side(part).write_bytes(note)
+    assert part.saved() is None
+
+
+def test_a_note_that_is_no_file(part: Part) -> None:
+    part.write([b"123456"])
+    assert part.saved() is None
+    side(part).mkdir()
+    assert part.saved() is None
+    side(part).rmdir()
+    side(part).symlink_to("/etc/hostname")
+    assert part.saved() is None
+    side(part).unlink()
+    os.mkfifo(side(part))
+    assert part.saved() is None
+
+
+def test_starting_over_forgets(part: Part) -> None:
+    part.write([b"123456"])
+    part.checkpoint(KNOWN)
+    part.start_over()
+    assert (part.size, part.saved(), names(part)) == (0, None, ["file.zip.part"])
+    part.write([b"ab"])
+    assert part.path.with_name("file.zip.part").read_bytes() == b"ab"
+
+
+def test_spoilt_bytes_stay_but_are_not_continued(part: Part) -> None:
+    part.write([b"123456"])
+    part.checkpoint(KNOWN)
+    part.spoil()
+    assert part.saved() is None
+    assert part.path.with_name("file.zip.part").read_bytes() == b"123456"
+
+
+def test_a_linked_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "vault").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "vault" / "advice").symlink_to(tmp_path / "outside")
+    with pytest.raises(VaultError, match="symbolic link"):
+        Part(tmp_path / "vault", NAME)
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "vault").mkdir()
+    (tmp_path / "vault" / "advice").write_text("in the way")
+    with pytest.raises(VaultError, match="Not a directory"):
+        Part(tmp_path / "vault", NAME)
+
+
+def test_a_linked_part_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("precious")
+    folder = tmp_path / "vault" / NAME.parent
+    folder.mkdir(parents=True)
+    (folder / "file.zip.part").symlink_to(target)
+    with pytest.raises(VaultError, match="symbolic link"):
+        Part(tmp_path / "vault", NAME)
+    assert target.read_text() == "precious"
+
+
+def test_a_part_that_is_no_file(tmp_path: Path) -> None:
+    folder = tmp_path / "vault" / NAME.parent
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "file.zip.part")
+    with pytest.raises(VaultError, match="not a file of this user"):
+        Part(tmp_path / "vault", NAME)
+
+
+def test_a_part_with_a_second_name_is_not_written_to(tmp_path: Path) -> None:
+    """As it is left behind by a process that was killed in the middle of publishing."""
+    folder = tmp_path / "vault" / NAME.parent
+    folder.mkdir(parents=True)
+    (folder / "file.zip").write_bytes(b"published")
+    os.link(folder / "file.zip", folder / "file.zip.part")
+    part = Part(tmp_path / "vault", NAME)
+    part.start_over()
+    part.write([b"other"])
+    part.close()
+    assert (folder / "file.zip").read_bytes() == b"published"
+    assert (folder / "file.zip.part").read_bytes() == b"other"
+
+
+def test_two_parts_in_one_process(tmp_path: Path, part: Part) -> None:
+    with pytest.raises(VaultError, match="being fetched by another process"):
+        Part(tmp_path / "vault", NAME)
+
+
+HOLD = """
+import sys
+from pathlib import Path, PurePosixPath
+from vault.transfers.part import Part
+part = Part(Path(sys.argv[1]), PurePosixPath(sys.argv[2]))
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_processes(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "vault"), str(NAME)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"locked\n"
+        with pytest.raises(VaultError, match="being fetched by another process"):
+            Part(tmp_path / "vault", NAME)
+        other.kill()
+    Part(tmp_path / "vault", NAME).close()
+
+
+def test_the_lock_is_of_what_lies_there(tmp_path: Path, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited for a part that was published meanwhile must not go on with the published file."""
+    part.write([b"all of it"])
+    lock = parts.fcntl.flock
+
+    def publish_first(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(parts.fcntl, "flock", lock)
+        part.publish()
+        part.close()
+        lock(descriptor, how)
+
+    monkeypatch.setattr(parts.fcntl, "flock", publish_first)
+    next_one = Part(tmp_path / "vault", NAME)
+    next_one.write([b"other"])
+    next_one.close()
+    assert part.path.read_bytes() == b"all of it"
+    assert part.path.with_name("file.zip.part").read_bytes() == b"other"
+
+
+def test_another_part_lies_there_by_now(tmp_path: Path, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = parts.fcntl.flock
+    there = part.path.with_name("file.zip.part")
+
+    def replace_first(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(parts.fcntl, "flock", lock)
+        part.close()
+        there.unlink()
+        there.write_bytes(b"")
+        lock(descriptor, how)
+
+    monkeypatch.setattr(parts.fcntl, "flock", replace_first)
+    next_one = Part(tmp_path / "vault", NAME)
+    next_one.write([b"other"])
+    next_one.close()
+    assert there.read_bytes() == b"other"
+
+
+def test_publishing_never_replaces(part: Part) -> None:
+    part.write([b"mine"])
+    part.path.write_bytes(b"someone else's")
+    with pytest.raises(VaultError, match="reeldesk did not write"):
+        part.publish()
+    assert part.path.read_bytes() == b"someone else's"
+    assert part.path.with_name("file.zip.part").read_bytes() == b"mine"
+
+
+def test_removing(part: Part) -> None:
+    part.write([b"mine"])
+    part.checkpoint(KNOWN)
+    part.remove()
+    part.remove()
+    assert names(part) == []
+
+
+def test_after_closing_nothing_is_touched(part: Part) -> None:
+    part.close()
+    part.close()
+    for call in (part.to_disk, part.publish, part.start_over, part.take_up, part.reader, part.remove, part.free_bytes):
+        with pytest.raises(VaultError, match="given up"):
+            call()
+    with pytest.raises(VaultError, match="given up"):
+        part.write([b"x"])
+
+
+def test_faults_of_the_disk_come_in_words(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pwrite", broken)
+    monkeypatch.setattr(os, "fsync", broken)
+    monkeypatch.setattr(os, "link", broken)
+    for call in (lambda: part.write([b"x"]), lambda: part.checkpoint(KNOWN), part.to_disk, part.publish):
+        with pytest.raises(VaultError, match="Input/output error"):
+            call()
+
+
+def test_macs_are_asked_for_more_than_fsync(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(parts.fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(parts.fcntl, "fcntl", lambda descriptor, command: asked.append(command))
+    part.to_disk()
+    assert asked == [51]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (28, "no space left"),
+        (122, "no space left"),
+        (27, "no space left"),
+        (13, "may not be written"),
+        (30, "may not be written"),
+        (40, "symbolic link"),
+        (5, "Input/output error"),
+    ],
+)
+def test_words_for_faults(number: int, words: str) -> None:
+    assert words in in_words(OSError(number, os.strerror(number)), Path("/v/x")).words
+
+
+def test_free_space(part: Part) -> None:
+    assert part.free_bytes() > 0
+
+
+def test_a_root_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "vault").write_text("a file")
+    with pytest.raises(VaultError):
+        Part(tmp_path / "vault", NAME)
+    with pytest.raises(OSError, match="No such file"):
+        open_folder(tmp_path / "nowhere", (), create=False)
+
+
+def test_the_note_says_what_is_surely_here(part: Part) -> None:
+    part.write([b"123456"])
+    part.checkpoint(Validator('"one"', "then", None))
+    assert json.loads(side(part).read_text()) == {
+        "durable": 6,
+        "etag": '"one"',
+        "last_modified": "then",
+        "total": None,
+    }
