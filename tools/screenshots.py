@@ -117,6 +117,7 @@ async def play(size: tuple[int, int], script: Callable[[Camera], Awaitable[None]
         async with app.run_test(size=size) as pilot:
             camera = Camera(app, pilot, engine)
             await script(camera)
+            app.exit()
         engine.desk.close()
     return camera.taken
 

@@ -29,7 +29,10 @@ INFO = ProviderInfo(
         SecretField("api_key", "app key that callbacks must name; without it any is taken", required=False),
         SecretField("hook_secret", "unguessable part of the callback's address", required=False),
     ),
-    found_by="Temasys lists no recordings: each is announced by a callback to this machine (`reeldesk listen`)",
+    found_by=(
+        "Temasys lists no recordings: each is announced by a callback; "
+        "`reeldesk ingest` or the account's `spool` folder takes it in"
+    ),
 )
 
 

@@ -130,7 +130,8 @@ class TemasysProvider(Provider):
     def adopt(self, identity: AssetId) -> Listing:
         """Raise NotFound: a recording without its callback has no link."""
         raise NotFound(
-            f"{identity} is not known here: Temasys announces recordings by callback only; `reeldesk listen`"
+            f"{identity} is not known here: Temasys announces recordings by callback only; "
+            f"`reeldesk ingest {identity.account} FILE` takes one in"
         )
 
     async def locate(self, asset: Asset) -> Source:

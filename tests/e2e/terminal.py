@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pexpect
 import pyte
+import pytest
 
 from tests.e2e.served import Session, clean_environment
 
@@ -27,6 +28,11 @@ ELSEWHERE = (
     f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from tui.cli import main; sys.exit(main())",
 )
 """The same, from any working folder."""
+MARKS = [
+    pytest.mark.e2e,
+    # pexpect forks from a process that has threads under xdist; the child does nothing but exec.
+    pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning"),
+]
 DEADLINE_S = 60.0
 """For what should take a second or two: the machine may be busy with everything else."""
 KEYS: Mapping[str, bytes] = {
@@ -100,10 +106,18 @@ class Terminal:
         """The first line with this text, "" when there is none."""
         return next((line for line in self.lines if text in line), "")
 
-    def rows_on(self, background: str) -> list[int]:
-        """Which lines begin on a background colour (six hex digits), told at their third cell."""
-        buffer = self._screen.buffer
-        return [row for row in range(self._screen.lines) if buffer[row][2].bg == background]
+    @property
+    def cursor_line(self) -> str:
+        """The line of the list's cursor: drawn on the background that the current mode's name has, "" when none is."""
+        buffer, mode = self._screen.buffer, next(iter(re.finditer(r"\d [A-Z]", self.lines[0])), None)
+        marked = {buffer[0][x].bg for x in range(self._screen.columns)} - {buffer[0][self._screen.columns - 1].bg}
+        rows = [row for row in range(1, self._screen.lines) if buffer[row][4].bg in marked] if mode else []
+        return self.lines[rows[0]] if rows else ""
+
+    @property
+    def typing_line(self) -> str:
+        """The line in which the terminal's own cursor stands: the input that has the focus."""
+        return self.lines[self._screen.cursor.y]
 
     # Waiting -----------------------------------------------------------------------------------------------------
 
@@ -154,6 +168,10 @@ class Terminal:
         """Press keys by name (`enter`, `ctrl+s`) or by their letter."""
         for key in keys:
             self._child.send(KEYS.get(key) or key.encode())
+
+    def press_at_once(self, *keys: str) -> None:
+        """The same in one burst, as a fast typist on a slow line does."""
+        self._child.send(b"".join(KEYS.get(key) or key.encode() for key in keys))
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the window's size, as a terminal does: SIGWINCH follows."""
@@ -208,6 +226,36 @@ class Terminal:
 
 def _opposite(sequence: bytes) -> bytes:
     return b"h" if sequence.endswith(b"l") else b"l"
+
+
+def choose(desk: Terminal, title: str) -> None:
+    """Move the list's cursor down to a title, a line at a time, and wait until the desk has followed."""
+    seen = 0
+    while title not in desk.cursor_line:
+        before = desk.cursor_line
+        desk.press("j")
+        desk.wait_until(lambda before=before: desk.cursor_line not in ("", before), "the cursor moves down")  # type: ignore[misc]  # bound early on purpose
+        seen += 1
+        assert seen < 80, f"{title} is not in the list\n{desk.text}"
+    desk.settle(0.3)
+
+
+def narrow(desk: Terminal, words: str) -> None:
+    """Filter the desk's list by words."""
+    desk.press("/")
+    desk.wait_until(lambda: desk.typing_line.startswith("words in title"), "the filter has the focus")
+    desk.press(*words, "enter")
+    desk.wait_for(f"with “{words}”")
+    desk.settle(0.3)
+
+
+def read_down(desk: Terminal, *texts: str) -> None:
+    """Page down until each text has been on the screen."""
+    missing, end = set(texts), time.monotonic() + DEADLINE_S
+    while missing := {text for text in missing if text not in desk.text}:
+        assert time.monotonic() < end, f"not there to be read: {missing}\n{desk.text}"
+        desk.press("pagedown")
+        desk.written_in(0.2)
 
 
 @contextmanager

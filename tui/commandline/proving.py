@@ -83,7 +83,7 @@ async def _release(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
     check_accounts(desk, [identity.account for identity in args.assets])
     for identity in dict.fromkeys(args.assets):
         why_not = _why_not_release(desk, identity)
-        if False:
+        if why_not:
             out.fail(str(identity), why_not)
         done = None if why_not else await attempt(out, identity, desk.release(identity))
         view = done or desk.asset(identity)

@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 GAP = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column(Generic[Row]):
     """One column. Lower priority stays longer; one with `flex` takes what is left beyond `width`."""
 

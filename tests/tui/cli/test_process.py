@@ -283,7 +283,9 @@ def test_served_demo_is_used_like_any_place(place: Place, tmp_path: Path) -> Non
 @pytest.mark.e2e
 @pytest.mark.parametrize(("number", "status"), [(None, 0), (signal.SIGTERM, 143)], ids=["q", "SIGTERM"])
 def test_demo_leaves_nothing_behind(tmp_path: Path, number: signal.Signals | None, status: int) -> None:
-    environ = os.environ | {"TMPDIR": str(tmp_path), "TERM": "xterm-256color", "HOME": str(tmp_path / "home")}
+    own = {"TMPDIR": str(tmp_path), "TERM": "xterm-256color", "HOME": str(tmp_path / "home")}
+    # pytest-xdist sets them, and Textual believes them more than the terminal
+    environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")} | own
     words = [*REELDESK[1:], "demo"]
     child = pexpect.spawn(REELDESK[0], words, cwd=str(HOUSE), env=environ, timeout=30, dimensions=(36, 120))
     child.expect_exact("nothing of yours is touched")

@@ -184,7 +184,7 @@ def test_everything_written_is_private(advice: object, place: Place, reeldesk: R
         assert reeldesk("sync").status == 0
         assert reeldesk("fetch", "--all").status == 0
     finally:
-        os.umask(before)
+        assert os.umask(before) == 0o077
     written = [
         path for folder in ("data", "vault") for path in [place.root / folder, *(place.root / folder).rglob("*")]
     ]

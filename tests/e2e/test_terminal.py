@@ -1,0 +1,212 @@
+"""The real program in a real pseudo-terminal, by keyboard only: what a newcomer does, sizes, colours."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import MARKS, RESTORED, Terminal, choose, opened, read_down, surroundings
+
+pytestmark = MARKS
+OPENS_S = 20.0
+TITLE = "Mortgage advice: Weber family"
+
+
+def test_a_newcomer_downloads_saves_and_reads_at_80x24(tmp_path: Path) -> None:
+    environ = surroundings(tmp_path)
+    with opened(environ, "demo") as desk:
+        desk.wait_for("1 Desk", TITLE, "Sprint planning", within=OPENS_S)
+        help_is_found(desk)
+        an_archive_is_brought_home(desk)
+        the_queue_says_what_was_proven(desk)
+        notifications_are_edited(desk)
+        the_town_hall_is_read(desk)
+        desk.press("q")
+        assert desk.ended() == 0
+        assert desk.restored()
+        assert not desk.left_behind()
+        assert b"Traceback" not in desk.raw
+    assert not list((tmp_path / "tmpdir").iterdir()), "the demo's folder is gone"
+    assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()], "nothing of the user's is touched"
+
+
+def help_is_found(desk: Terminal) -> None:
+    assert "? Help" in desk.lines[-1]
+    desk.press("?")
+    desk.wait_for("Keys: desk", "Download: Queue every asset")
+    read_down(desk, "Quit")
+    desk.press("esc")
+    desk.wait_gone("Keys: desk")
+
+
+def an_archive_is_brought_home(desk: Terminal) -> None:
+    choose(desk, TITLE)
+    assert "○ available" in desk.cursor_line
+    desk.press("d")
+    desk.wait_for("queued 1 asset")
+    desk.wait_until(lambda: "● held" in desk.line_with(TITLE), "the archive is held")
+    assert desk.line_with(TITLE).split()[0] == "A"
+    desk.press("enter")
+    desk.wait_for(TITLE, "account advice (flexperto)", "● held archive")
+    read_down(desk, "here held", "sha256", "Proof", "passed: ", "Custody")
+    desk.press("esc")
+    desk.wait_for("All accounts")
+
+
+def the_queue_says_what_was_proven(desk: Terminal) -> None:
+    desk.press("2")
+    desk.wait_for("● done", TITLE.split(":")[0], "1 done", "advice/conf-0001/archive.arc-0001")
+    desk.wait_for("bytes, as stated", "checksum")
+
+
+def notifications_are_edited(desk: Terminal) -> None:
+    into_the_emails(desk)
+    desk.press("end", *",n@a")
+    desk.wait_for("not saved yet", "archive@studio.example,n@a", "what is marked in the form must be put right")
+    desk.press(*".example")
+    desk.wait_for("archive@studio.example,n@a.example", "PUT /rest/recording/notifications")
+    desk.press("ctrl+s")
+    desk.wait_for("e-mails desk@studio.example, archive@studio.example, n@a.example", "saved")
+    desk.wait_gone("not saved yet")
+    desk.press("esc")
+    desk.wait_until(lambda: "E-mails" not in desk.typing_line, "the form has lost the focus")
+
+
+def the_town_hall_is_read(desk: Terminal) -> None:
+    desk.press("3")
+    desk.wait_for("town-hall", "revenue is", "4 % above plan", "History")
+
+
+def test_entering_a_field_keeps_what_stands_there(tmp_path: Path) -> None:
+    with opened(surroundings(tmp_path), "demo") as desk:
+        desk.wait_for(TITLE)
+        into_the_emails(desk)
+        desk.press(*",n@a.example")
+        desk.wait_for("not saved yet")
+        assert "desk@studio.example, archive@studio.example" in desk.line_with("E-mails")
+
+
+def into_the_emails(desk: Terminal) -> None:
+    desk.press("4")
+    desk.wait_for("At the service now", "e-mails desk@studio.example, archive@studio.example")
+    desk.press("enter")
+    desk.wait_until(lambda: "Callback URL" in desk.typing_line, "the first field has the focus")
+    desk.press("tab")
+    desk.wait_until(lambda: "E-mails" in desk.typing_line, "the second field has the focus")
+
+
+def test_the_demo_says_on_the_screen_that_nothing_is_touched(tmp_path: Path) -> None:
+    with opened(surroundings(tmp_path), "demo") as desk:
+        desk.wait_for(TITLE)
+        for mode in "123461":
+            desk.press(mode)
+            desk.wait_for("nothing yours")
+
+
+@pytest.mark.parametrize("keys", ["q3", "/q3", "3q"])
+def test_keys_in_one_burst_never_crash(tmp_path: Path, keys: str) -> None:
+    with opened(surroundings(tmp_path), "demo") as desk:
+        desk.wait_for(TITLE)
+        desk.press_at_once(*keys)
+        if keys[0] == "/":
+            desk.wait_for("with “q3”")
+            desk.press("esc", "q")
+        status = desk.ended()
+        assert b"Traceback" not in desk.raw
+        assert status == 0
+
+
+def test_a_key_right_after_a_move_is_for_the_row_moved_to(tmp_path: Path) -> None:
+    with opened(surroundings(tmp_path), "demo") as desk:
+        desk.wait_for("Candidate debrief", "physio-room-2")
+        choose(desk, "Candidate debrief")
+        desk.settle(0.3)
+        desk.press_at_once("j", "d")
+        desk.wait_until(lambda: "queued 1 asset" in desk.text or "dashboard" in desk.text, "an answer to d")
+        assert "queued 1 asset" in desk.text
+        desk.wait_until(lambda: "● held" in desk.line_with("physio-room-2"), "the room's video is held")
+
+
+def test_too_small_a_terminal_says_so_and_recovers(tmp_path: Path) -> None:
+    with opened(surroundings(tmp_path), "demo", columns=40, rows=10) as desk:
+        desk.wait_for("60 x 20", within=OPENS_S)
+        desk.resize(80, 24)
+        desk.wait_for("All accounts", "Sprint planning", "q Quit")
+        desk.wait_gone("60 x 20")
+        desk.resize(40, 10)
+        desk.wait_for("60 x 20")
+        desk.press("q")
+        assert desk.ended() == 0
+        assert desk.restored()
+
+
+def test_a_resize_keeps_the_row_of_the_cursor(tmp_path: Path) -> None:
+    with opened(surroundings(tmp_path), "demo") as desk:
+        desk.wait_for(TITLE, "Sprint planning")
+        choose(desk, "Sprint planning")
+        for columns, rows in ((120, 36), (80, 24), (140, 50), (80, 20)):
+            desk.resize(columns, rows)
+            desk.wait_until(lambda rows=rows: "q Quit" in desk.lines[rows - 1], f"drawn at {columns}x{rows}")  # type: ignore[misc]  # bound early on purpose
+            desk.wait_until(lambda: "Sprint planning" in desk.cursor_line, "the cursor is on its row")
+            assert bool(desk.line_with("account agents")) == (columns >= 100), "the pane folds where it is narrow"
+
+
+def colours(raw: bytes) -> set[str]:
+    """The sequences that set a colour."""
+    found = set()
+    for parameters in re.findall(rb"\x1b\[([0-9;:]*)m", raw):
+        numbers = [int(part or 0) for part in re.split(rb"[;:]", parameters)]
+        if any(30 <= n <= 38 or 40 <= n <= 48 or 90 <= n <= 97 or 100 <= n <= 107 for n in numbers):
+            found.add(parameters.decode())
+    return found
+
+
+def test_without_colours_all_states_are_read(tmp_path: Path) -> None:
+    with opened(surroundings(tmp_path, NO_COLOR="1", COLORTERM="truecolor"), "demo", columns=120, rows=36) as desk:
+        desk.wait_for(TITLE, "○ available", "◐ processing", "● ok")
+        desk.press("f")
+        desk.wait_for("✗ failed", "Credit card dispute")
+        for mode, words in (("2", "Nothing was ever queued"), ("3", "revenue"), ("4", "At the service now"), ("6", "● ok")):
+            desk.press(mode)
+            desk.wait_for(words)
+        desk.press("?")
+        desk.wait_for("Keys: accounts")
+        desk.press("esc", "q")
+        assert desk.ended() == 0
+        assert colours(bytes(desk.raw)) == set()
+
+
+@pytest.mark.parametrize(
+    ("more", "there", "never"),
+    [({}, "38;5;", "38;2;"), ({"COLORTERM": "truecolor"}, "38;2;", "38;5;")],
+    ids=["256 colours", "true colours"],
+)
+def test_colours_are_those_the_terminal_has(tmp_path: Path, more: dict[str, str], there: str, never: str) -> None:
+    with opened(surroundings(tmp_path, **more), "demo") as desk:
+        desk.wait_for(TITLE)
+        used = colours(bytes(desk.raw))
+        assert [one for one in used if there in one]
+        assert not [one for one in used if never in one]
+
+
+def test_ascii_signs_where_they_are_asked_for(tmp_path: Path) -> None:
+    with opened(surroundings(tmp_path, REELDESK_ASCII="1"), "demo") as desk:
+        desk.wait_for("o available", "~ processing")
+        desk.press("4")
+        desk.wait_for("At the service now")
+        assert desk.text.isascii()
+        desk.press("1", "?")
+        desk.wait_for("Keys: desk")
+        box = [line for line in desk.lines if "Keys: desk" in line]
+        assert "".join(box).isascii()
+
+
+def test_the_terminal_is_never_asked_for_more_than_once(tmp_path: Path) -> None:
+    """What is switched on is switched off once, at the end."""
+    with opened(surroundings(tmp_path), "demo") as desk:
+        desk.wait_for(TITLE)
+        desk.press("2", "1")
+        desk.wait_for(TITLE)
+        for each in RESTORED:
+            assert each not in desk.raw
+        assert desk.raw.count(b"\x1b[?1049h") == 1
