@@ -89,7 +89,8 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         try:
-            found = await asyncio.wait_for(self._resolve(host, port), timeout)
+            async with asyncio.timeout(timeout):  # not wait_for: in 3.11 it can lose a cancellation
+                found = await self._resolve(host, port)
         except TimeoutError:
             raise httpcore.ConnectTimeout(f"looking up {host}") from None
         except OSError as error:

@@ -121,8 +121,10 @@ class Meeting:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     people: tuple[str, ...] = ()
+    state: RemoteState = RemoteState.UNKNOWN
+    """Of the meeting itself, where the service tells one; its assets' states outrank it."""
     provider_state: str = ""
-    """The service's own word for the meeting's state, where it has one."""
+    """The service's own word for that."""
     origin: str = ""
     """Where we know it from, in words: "listed by the service", "webhook meeting_agent_complete" ..."""
     details: Mapping[str, str] = field(default_factory=dict)

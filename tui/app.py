@@ -17,8 +17,8 @@ from styles import SHEETS
 from styles.themes import NO_COLOR, THEMES, variables_for_others
 from tui.commands import keymap_problems
 from tui.context import Context, words_of
-from tui.guard import ControlGuard, crash_report, tolerate_old_mouse
-from tui.label import count, glyphs_for
+from tui.guard import AsciiSigns, ControlGuard, crash_report, tolerate_old_mouse
+from tui.label import ASCII, count, glyphs_for
 from tui.screens.accounts import AccountsScreen
 from tui.screens.base import ModeScreen
 from tui.screens.confirm import ConfirmScreen
@@ -72,6 +72,8 @@ class DeskApp(App[None]):
         self.theme = NO_COLOR if colourless else theme or THEMES[0].name
         # Private, and held by a test: Textual has no public place for a filter of every drawn line.
         self._filters.append(ControlGuard())
+        if self.context.glyphs is ASCII:
+            self._filters.append(AsciiSigns())
         tolerate_old_mouse(linux_driver)
         self._keymap_problems = keymap_problems(keymap or {})
         if keymap and not self._keymap_problems:
@@ -107,6 +109,10 @@ class DeskApp(App[None]):
         """Leave; the engine stops its transfers cleanly first, their parts stay."""
         self.context.engine.stop()
         super().exit(result, return_code, None)
+
+    def on_unmount(self) -> None:
+        """However the desk ended: Python waits for the engine's thread, so the engine is told."""
+        self.context.engine.stop()
 
     async def action_quit(self) -> None:
         """Leave at once when nothing is running, else ask."""

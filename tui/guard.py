@@ -39,6 +39,23 @@ class ControlGuard(LineFilter):
         ]
 
 
+_BOXES = {code: "+" for code in range(0x2500, 0x2580)} | dict.fromkeys((0x2500, 0x2501, 0x2550), "-")
+_BOXES |= dict.fromkeys((0x2502, 0x2503, 0x2551), "|") | dict.fromkeys(range(0x2580, 0x25A0), "#")
+_SIGNS = {"…": ".", "—": "-", "–": "-", "·": "-", "“": '"', "”": '"', "•": "*", "−": "-"}
+_TO_ASCII = _BOXES | {ord(sign): plain for sign, plain in _SIGNS.items()}
+
+
+class AsciiSigns(LineFilter):
+    """Draws the chrome of every widget (frames, scrollbars, dots) with ASCII, cell by cell; titles stay as they are."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The segments with frames and signs replaced."""
+        return [
+            segment if segment.control else Segment(segment.text.translate(_TO_ASCII), segment.style)
+            for segment in segments
+        ]
+
+
 def redact(text: str) -> str:
     """The text without what looks like a credential or a presigned link's query."""
     for pattern in _SECRETS:

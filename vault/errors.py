@@ -21,5 +21,9 @@ class SpoolError(VaultError):
     """A saved delivery, or the folder they lie in, cannot be read."""
 
 
+class WrongBytes(VaultError):
+    """All bytes arrived, and are not what they should be: asking for the same again would bring the same."""
+
+
 class Overtaken(VaultError):
     """Another process took over this transfer; what this one has must not be committed."""

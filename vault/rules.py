@@ -9,7 +9,7 @@ def why_not_fetch(asset: AssetView) -> str:
     if asset.identity.kind is AssetKind.DASHBOARD:
         return "a dashboard is a link for a browser; it is never fetched"
     if asset.local is LocalState.HELD:
-        return "it is held already; `v` verifies it"
+        return "it is held already; verifying reads it again"
     if asset.local in (LocalState.QUEUED, LocalState.FETCHING):
         return "it is queued already"
     if asset.state is RemoteState.PROCESSING:
@@ -23,7 +23,7 @@ def why_not_fetch(asset: AssetView) -> str:
 
 def is_ready(asset: AssetView) -> bool:
     """Whether `fetch --all` takes it: the service says that it can be had, and it is not held."""
-    return asset.state.downloadable and not why_not_fetch(asset)
+    return asset.state.downloadable and not asset.wrong and not why_not_fetch(asset)
 
 
 def why_not_verify(asset: AssetView) -> str:

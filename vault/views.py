@@ -80,6 +80,8 @@ class AssetView:
     deadline: datetime | None
     error: str
     """What the service says went wrong, else why the last transfer failed."""
+    wrong: bool
+    """What the service gave was proven wrong; it is not asked again until it states something new, or by name."""
     warning: str
     link: str
     extension: str

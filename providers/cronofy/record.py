@@ -130,6 +130,7 @@ def agent_listing(agent: Any, event: Any, told_by: str, own: frozenset[Origin]) 
         title=title,
         started_at=parse_time(event.get("start")),
         ended_at=parse_time(event.get("end")),
+        state=state_of(word),
         provider_state=word,
         origin=told_by,
         details=details,

@@ -135,7 +135,8 @@ class Terminal:
     def wait_until(self, holds: Callable[[], object], what: str, within: float = DEADLINE_S) -> float:
         """Read until `holds()`; gives the seconds that took. Fails with the screen."""
         start = time.monotonic()
-        while not holds():
+        # Judged only between two updates: in the middle of one, the screen is half old and half new.
+        while self.read(0.02) or not holds():
             left = start + within - time.monotonic()
             assert left > 0, f"not within {within} s: {what}\n{self.text}\n{self._child.isalive()=}"
             self.read(min(left, 0.1))

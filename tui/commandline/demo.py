@@ -19,14 +19,12 @@ if TYPE_CHECKING:  # it is loaded when a demo is opened, not for --help
 
 BANNER = "demo: nothing of yours is touched"
 _SAID = "emulated services and a temporary folder; your configuration, keyring and vault are not touched"
-_PLACES = ("REELDESK_CONFIG", "REELDESK_DATA")
-"""Whoever uses the served demo names these; the rest is in DIR/env."""
 _SECRETS = ("REELDESK_SECRET_", "CREDENTIALS_DIRECTORY")
-_HOW = "in another shell: set -a; . {0}/env; REELDESK_CONFIG={0}/config.toml; REELDESK_DATA={0}/data; set +a"
+_HOW = "in another shell: set -a; . {0}/env; set +a"
 _EXAMPLES = """\
   reeldesk demo
   reeldesk demo --serve /tmp/boxes &
-  set -a; . /tmp/boxes/env; REELDESK_CONFIG=/tmp/boxes/config.toml; REELDESK_DATA=/tmp/boxes/data; set +a
+  set -a; . /tmp/boxes/env; set +a
   reeldesk sync && reeldesk list"""
 
 
@@ -77,9 +75,8 @@ async def _serve(out: Output) -> int:
 
 
 def environment_file(environ: dict[str, str]) -> str:
-    """The secrets' variables as lines for a shell, or for whoever splits at the first `=`."""
-    chosen = {name: value for name, value in environ.items() if name not in _PLACES}
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in chosen.items())
+    """The variables as lines for a shell, or for whoever splits at the first `=`: secrets, and where things lie."""
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in environ.items())
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:

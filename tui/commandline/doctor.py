@@ -6,6 +6,7 @@ import platform
 import shutil
 import sqlite3
 import stat
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -60,11 +61,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 def version(distribution: str = "reeldesk") -> str:
-    """The installed version of a distribution."""
+    """The installed version of a distribution; of reeldesk itself also when it runs from a checkout."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        project = Path(__file__).parents[2] / "pyproject.toml"
+        if distribution != "reeldesk" or not project.is_file():
+            return "not installed"
+        return f"{tomllib.loads(project.read_text('utf-8'))['project']['version']} (from a checkout)"
 
 
 def _versions() -> Iterator[Finding]:

@@ -67,6 +67,8 @@ def _available(desk: "Desk", account: str, out: Output) -> list[AssetId]:
             left["paused"] += 1
         elif rules.is_ready(view) or (view.local in _QUEUED and view.state.downloadable):
             taken.append(view.identity)
+        elif view.wrong:
+            out.fail(str(view.identity), f"{view.error}; name it to fetch it again")
         elif view.local is not LocalState.HELD and view.identity.kind.fetchable:
             left[str(view.state)] += 1
     if left:

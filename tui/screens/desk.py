@@ -83,7 +83,7 @@ class DeskScreen(ModeScreen):
             Pane(self.context, id="pane"),
             id="body",
         )
-        yield Input(placeholder="words in title, people, ids, account", id="filter", compact=True)
+        yield Input(placeholder="words in title, people, ids, account", id="filter", compact=True, select_on_focus=False)
         yield Lines(id="dock", focusable=False)
 
     def on_mount(self) -> None:
@@ -274,7 +274,10 @@ class DeskScreen(ModeScreen):
     def why_not(self, command: str) -> str:
         """The reasons of the desk before those of every screen."""
         asset = self.pane.asset if self.pane.has_focus else None
-        assets = [asset] if asset else list(self.pane.view.assets) if self.pane.view else []
+        row, view = self.table.current, self.pane.view
+        if command.startswith(("asset.", "transfer.")) and row and (view is None or row.key != (view.account, view.meeting)):
+            return ""  # The pane has not followed yet: the key is for the row moved to, and is looked at when it acts.
+        assets = [asset] if asset else list(view.assets) if view else []
         reason = why_not_desk(command, self.context, self.table, assets, self._acts, again=self._last is not None)
         return reason or super().why_not(command)
 

@@ -260,4 +260,5 @@ class NotificationsScreen(ModeScreen):
 
 
 def _input(name: str, hint: str) -> Input:
-    return Input(placeholder=hint, id=name, compact=True)
+    # What stands there is kept when one begins to type: most changes add an address.
+    return Input(placeholder=hint, id=name, compact=True, select_on_focus=False)

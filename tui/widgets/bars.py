@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui.commands import Command, keys_of, spoken
-from tui.label import plain
+from tui.label import cut, plain
 from tui.widgets.ink import Inked, Line
 
 MODES = (
@@ -20,6 +20,9 @@ MODES = (
     ("5", "webhooks", "Webhooks"),
     ("6", "accounts", "Accounts"),
 )
+
+BANNER_LEAST = 14
+"""Cells of a banner that still say something: `demo: nothing`."""
 
 
 class Bar(Inked):
@@ -66,20 +69,26 @@ class ModeBar(Bar):
         self._spans: list[tuple[int, int, str]] = []
 
     def on_resize(self) -> None:
-        """Short names where the long ones do not fit."""
+        """Names closer together, then no names, where they and the banner do not fit."""
+        width, banner = self.size.width, cell_len(self._banner)
+        ways = ([f" {key} {name} " for key, _, name in MODES], [f"{key} {name} " for key, _, name in MODES])
+        roomy, tight = (sum(map(len, way)) for way in ways)
+        if roomy + banner <= width:
+            names = ways[0]
+        elif tight + min(banner, BANNER_LEAST) <= width:
+            names = ways[1]
+        else:
+            names = [f" {key} {name} " if mode == self._mode else f" {key} " for key, mode, name in MODES]
         runs: list[tuple[str, str]] = []
         used = 0
         self._spans = []
-        long = self.size.width >= 78
-        for key, mode, name in MODES:
-            shown = f" {key} {name} " if long or mode == self._mode else f" {key} "
+        for (_, mode, _), shown in zip(MODES, names, strict=True):
             runs.append((shown, "cursor" if mode == self._mode else "dim"))
             self._spans.append((used, used + len(shown), mode))
             used += len(shown)
-        left = self.size.width - used - cell_len(self._banner) - 1
-        if self._banner and left >= 0:
-            runs += [(" " * left, ""), (self._banner, "warn")]
-        self.say(tuple(runs), "")
+        told = cut(self._banner, width - used)
+        runs += [(" " * (width - used - cell_len(told)), ""), (told, "warn")]
+        self.say(tuple(runs))
 
     def on_click(self, event: events.Click) -> None:
         """Modes can be clicked."""

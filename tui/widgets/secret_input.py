@@ -26,7 +26,7 @@ class SecretInput(Input):
             yield self.input.id
 
     def __init__(self, *, placeholder: str, id: str) -> None:  # noqa: A002  # Textual's own name
-        super().__init__(placeholder=placeholder, password=True, id=id, compact=True)
+        super().__init__(placeholder=placeholder, password=True, id=id, compact=True, select_on_focus=False)
 
     def action_copy(self) -> None:
         """Nothing: a credential does not go to a clipboard."""

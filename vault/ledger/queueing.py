@@ -208,6 +208,12 @@ class Transfers:
                 add_event(connection, now, str(claim.identity), "failed", words)
             self._refresh(connection, claim.asset_id)
 
+    def fail_for_good(self, claim: Claim, words: str, now: float) -> None:
+        """What the service gives is wrong: only a person asks for it again, until the service states something new."""
+        self.fail(claim, words, now, None)
+        with self._database.write() as connection:
+            connection.execute("UPDATE assets SET wrong = 1 WHERE id = ?", (claim.asset_id,))
+
     def step_back(self, claim: Claim, state: str, now: float) -> None:
         """Stop on request, the part kept: "queued" (the engine ends), "paused" or "cancelled"."""
         with self._database.write() as connection:

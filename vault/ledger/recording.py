@@ -91,12 +91,15 @@ class _Merge:
 
     def meeting(self, meeting: Meeting) -> None:
         known = self._find_meeting(meeting.id)
+        before = RemoteState(known["state"]) if known is not None else RemoteState.UNKNOWN
+        forward = self._truth or _PROGRESS[meeting.state] >= _PROGRESS[before]
         values = {
             "title": meeting.title,
             "started_at": seconds(meeting.started_at),
             "ended_at": seconds(meeting.ended_at),
             "people": json.dumps(meeting.people, ensure_ascii=False) if meeting.people else None,
-            "provider_state": meeting.provider_state,
+            "state": meeting.state if forward else None,
+            "provider_state": meeting.provider_state if forward else None,
             "origin": meeting.origin,
             "details": _json(meeting.details),
             "raw": meeting.raw,
@@ -172,6 +175,8 @@ class _Merge:
         if self._truth or _PROGRESS[asset.state] >= _PROGRESS[before]:
             values |= self._state(known, asset)
             self._note_state(known["identity"], before, asset.state, asset.provider_state)
+        if any(values.get(name, known[name]) != known[name] for name in ("checksum", "size", "state")):
+            values["wrong"] = 0
         stated = values.get("checksum")
         if known["checksum"] and stated and stated != known["checksum"]:
             words = f"the service now states another checksum: {asset.checksum.stated if asset.checksum else ''}"

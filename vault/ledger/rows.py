@@ -65,6 +65,7 @@ def asset_view(row: sqlite3.Row) -> AssetView:
         path=row["path"] if ever_held else "",
         deadline=moment(row["deadline"]),
         error=row["error"] or (row["transfer_words"] if failed else ""),
+        wrong=bool(row["wrong"]) and not ever_held,
         warning=row["warning"],
         link=row["link"],
         extension=row["extension"],
@@ -92,10 +93,10 @@ def counts(row: sqlite3.Row) -> bool:
     return AssetKind(row["kind"]).fetchable and RemoteState(row["state"]) is not RemoteState.UNKNOWN
 
 
-def headline(rows: list[sqlite3.Row]) -> RemoteState:
-    """The remote state that stands for a meeting with these assets."""
-    states = {row["state"] for row in rows if counts(row)}
-    return next((state for state in STATE_ORDER if state in states), RemoteState.UNKNOWN)
+def headline(meeting: sqlite3.Row, assets: list[sqlite3.Row]) -> RemoteState:
+    """The remote state that stands for a meeting: its assets', and where it has none, its own."""
+    states = {row["state"] for row in assets if counts(row)} or {meeting["state"]}
+    return next(state for state in STATE_ORDER if state in states)
 
 
 def local_headline(rows: list[sqlite3.Row]) -> LocalState:
@@ -125,7 +126,7 @@ def known_size(rows: Iterable[sqlite3.Row]) -> int | None:
 
 def meeting_row(row: sqlite3.Row, assets: list[sqlite3.Row]) -> MeetingRow:
     """A row of meetings with its assets (rows of ASSETS)."""
-    state = headline(assets)
+    state = headline(row, assets)
     word = next((a["provider_state"] for a in assets if a["state"] == state and counts(a)), row["provider_state"])
     error = next((a["error"] or a["transfer_words"] for a in assets if is_fault(a)), "")
     return MeetingRow(

@@ -15,6 +15,7 @@ MIGRATIONS: tuple[str, ...] = (
         started_at REAL,
         ended_at REAL,
         people TEXT NOT NULL DEFAULT '[]',
+        state TEXT NOT NULL DEFAULT 'unknown',
         provider_state TEXT NOT NULL DEFAULT '',
         origin TEXT NOT NULL DEFAULT '',
         details TEXT NOT NULL DEFAULT '{}',
@@ -63,7 +64,8 @@ MIGRATIONS: tuple[str, ...] = (
         held_size INTEGER,
         sha256 TEXT NOT NULL DEFAULT '',
         path TEXT,
-        proof TEXT
+        proof TEXT,
+        wrong INTEGER NOT NULL DEFAULT 0
     );
     CREATE INDEX assets_meeting ON assets (meeting_id);
     CREATE INDEX assets_account ON assets (account, kept);

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 
+from providers.models import RemoteState
 from vault.ledger.rows import ASSETS, STATE_ORDER, earliest_deadline, headline, is_fault, known_size
 
 
@@ -12,7 +13,7 @@ def refresh(connection: sqlite3.Connection, meeting_ids: Iterable[int]) -> None:
     for meeting_id in set(meeting_ids):
         row = connection.execute("SELECT * FROM meetings WHERE id = ?", (meeting_id,)).fetchone()
         assets = connection.execute(f"{ASSETS} WHERE a.meeting_id = ? ORDER BY a.id", (meeting_id,)).fetchall()
-        deadline = earliest_deadline(assets)
+        deadline, state = earliest_deadline(assets), headline(row, assets)
         words = [row["title"], row["account"], row["provider"], row["meeting"], *json.loads(row["people"])]
         words += [a["variant"] for a in assets]
         connection.execute(
@@ -20,10 +21,10 @@ def refresh(connection: sqlite3.Connection, meeting_ids: Iterable[int]) -> None:
                 summary_faults = ?, summary_at_risk = ? WHERE id = ?""",
             (
                 "\n".join(words).casefold(),
-                STATE_ORDER.index(headline(assets)),
+                STATE_ORDER.index(state),
                 known_size(assets),
                 deadline,
-                sum(is_fault(a) for a in assets),
+                sum(is_fault(a) for a in assets) or int(state is RemoteState.FAILED),
                 int(deadline is not None),
                 meeting_id,
             ),

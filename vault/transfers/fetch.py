@@ -24,7 +24,7 @@ from providers.base import (
 )
 from providers.messages import REDIRECTS
 from providers.origin import Origin
-from vault.errors import VaultError
+from vault.errors import VaultError, WrongBytes
 from vault.proof import Check, Outcome, Proof, check_checksum, check_length
 from vault.transfers import ranges
 from vault.transfers.container import check_container
@@ -279,7 +279,7 @@ async def _prove(work: Work, part: Part, source: Source, known: Validator, *, fi
         await asyncio.to_thread(part.spoil)
         if resumed and not final:
             return None
-        raise BadAnswer("; ".join(failed))
+        raise WrongBytes("; ".join(failed))
     origin = Origin.of(source.url)
     return Proof(part.size, sha256, checks, work.now(), str(origin))
 
