@@ -12,6 +12,7 @@ from vault import rules
 from vault.views import AssetView, LocalState, TransferState, TransferView
 
 Say = Callable[[str, str], None]
+NOT_UNDER_WAY = "no transfer of it is under way"
 
 
 class Acts:
@@ -44,6 +45,9 @@ class Acts:
     async def cancel(self, identities: Sequence[AssetId]) -> None:
         """Cancel the transfers among them."""
         moving = [view for view in self.transfers(identities) if not view.state.ended]
+        if not moving:
+            self._say(NOT_UNDER_WAY, "warn")
+            return
         for view in moving:
             await self._context.read(self._context.desk.cancel, view.asset)
         self._say(f"cancelled {label.count(len(moving), 'transfer')}; parts already fetched stay for a later try", "")
@@ -53,6 +57,9 @@ class Acts:
         desk = self._context.desk
         open_ones = [view for view in self.transfers(identities) if not view.state.ended]
         moving = [view for view in open_ones if view.state is not TransferState.PAUSED]
+        if not open_ones:
+            self._say(NOT_UNDER_WAY, "warn")
+            return
         for view in moving or open_ones:
             await self._context.read(desk.pause if moving else desk.resume, view.asset)
         verb = "paused" if moving else "resumed"
@@ -94,6 +101,10 @@ class Acts:
     async def verify(self, assets: Sequence[AssetView]) -> None:
         """Read each file again, and say how many are still what was proven."""
         held = [asset for asset in assets if not rules.why_not_verify(asset)]
+        if not held:
+            reasons = [rules.why_not_verify(asset) for asset in assets]
+            self._say(f"nothing to verify: {most_common(reasons) or 'no assets are known of it'}", "warn")
+            return
         good, wrong = 0, []
         for place, asset in enumerate(held, start=1):
             self._say(f"reading {place} of {label.count(len(held), 'file')} again: {plain(asset.title)}", "info")

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding
 from textual.drivers import linux_driver
 from textual.timer import Timer
+from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from styles import SHEETS
@@ -81,6 +83,7 @@ class DeskApp(App[None]):
         for screen in SCREENS:
             self.add_mode(screen.MODE, lambda screen=screen: screen(self.context))  # type: ignore[misc]  # bound early on purpose
         self._revision = -1
+        self._leaving = False
         self._timer: Timer | None = None
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -107,8 +110,18 @@ class DeskApp(App[None]):
 
     def exit(self, result: None = None, return_code: int = 0, message: object = None) -> None:
         """Leave; the engine stops its transfers cleanly first, their parts stay."""
+        self._leaving = True
         self.context.engine.stop()
         super().exit(result, return_code, None)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that came in one burst with those before it, and so missed what they changed."""
+        if self._leaving:
+            event.prevent_default()
+        elif isinstance(self.focused, Input) and event.is_printable and event.character:
+            # It was on its way to the list when the input got the focus: an input lets none of its own come up here.
+            self.focused.insert_text_at_cursor(event.character)
+            event.prevent_default()
 
     def on_unmount(self) -> None:
         """However the desk ended: Python waits for the engine's thread, so the engine is told."""
@@ -145,6 +158,8 @@ class DeskApp(App[None]):
     # What the engine does ----------------------------------------------------------------------------------------
 
     def _mode_screen(self) -> ModeScreen | None:
+        if not self.is_running:
+            return None  # While it closes, widgets go one by one.
         return next((s for s in self.screen_stack if isinstance(s, ModeScreen) and s.is_mounted), None)
 
     def _poll(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tui import label
-from tui.acts import Acts, most_common
+from tui.acts import NOT_UNDER_WAY, Acts, most_common
 from tui.context import Context
 from tui.label import plain
 from tui.widgets.ink import Line
@@ -14,6 +14,8 @@ from vault.views import AccountView, AssetView, MeetingView, Query
 if TYPE_CHECKING:
     from tui.widgets.table import Table
     from vault.engine import Snapshot
+
+NO_LINK = "the service gave no link for it"
 
 
 def state_line(
@@ -87,7 +89,7 @@ def why_not_desk(
     if not table.total:
         return "there is no meeting here"
     if command == "asset.link":
-        return "" if any(asset.link for asset in assets) else "the service gave no link for it"
+        return "" if any(asset.link for asset in assets) else NO_LINK
     if table.marks and command in ("asset.fetch", "asset.verify", "asset.release"):
         return ""  # The marked ones are looked at one by one when the key is pressed.
     return _why_not_assets(command, context, assets, acts)
@@ -104,7 +106,7 @@ def _why_not_assets(command: str, context: Context, assets: Sequence[AssetView],
         reasons = acts.releasable(assets)[1]
     elif command in ("transfer.cancel", "transfer.pause"):
         moving = any(not view.state.ended for view in acts.transfers(asset.identity for asset in assets))
-        return "" if moving else "no transfer of it is under way"
+        return "" if moving else NOT_UNDER_WAY
     else:
         return ""
     return "" if len([reason for reason in reasons if reason]) < len(assets) else most_common(reasons)

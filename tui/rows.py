@@ -69,9 +69,9 @@ def meeting_columns(context: Context) -> tuple[Column[MeetingRow], ...]:
     return (
         Column("Has", STAGES_WIDTH, 3, lambda row: stage_cell(row.stages)),
         Column("State", 12, 1, lambda row: state_cell(row.state, row.local, glyphs)),
-        Column("Title", 16, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True),
-        Column("Start UTC", 11, 5, lambda row: ((label.when_short(row.started_at), "dim"),)),
-        Column("Size", 7, 4, lambda row: ((label.size(row.size), "dim"),), right=True),
+        Column("Title", 20, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True),
+        Column("Start UTC", 11, 4, lambda row: ((label.when_short(row.started_at), "dim"),)),
+        Column("Size", 7, 5, lambda row: ((label.size(row.size), "dim"),), right=True),
         Column("Slack", 7, 2, left, right=True),
     )
 

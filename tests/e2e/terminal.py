@@ -33,7 +33,7 @@ MARKS = [
     # pexpect forks from a process that has threads under xdist; the child does nothing but exec.
     pytest.mark.filterwarnings("ignore:.*forkpty:DeprecationWarning"),
 ]
-DEADLINE_S = 60.0
+DEADLINE_S = 30.0
 """For what should take a second or two: the machine may be busy with everything else."""
 KEYS: Mapping[str, bytes] = {
     "enter": b"\r",
@@ -52,6 +52,8 @@ KEYS: Mapping[str, bytes] = {
     "ctrl+s": b"\x13",
     "ctrl+u": b"\x15",
 }
+BLOCK = "d7d7d7"
+"""An input's cursor: a cell in the dark theme's foreground, as 256 colours have it."""
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l")
 """What gives a terminal back: its own screen, the cursor, no mouse."""
 SEQUENCE = re.compile(rb"\x1b\[[<>=?]?[0-9;]*[ -/]*[@-~]")
@@ -116,8 +118,10 @@ class Terminal:
 
     @property
     def typing_line(self) -> str:
-        """The line in which the terminal's own cursor stands: the input that has the focus."""
-        return self.lines[self._screen.cursor.y]
+        """The line of the input that has the focus, told by its cursor's block; "" when none has."""
+        buffer, columns = self._screen.buffer, range(self._screen.columns)
+        rows = (row for row in range(self._screen.lines) if any(buffer[row][x].bg == BLOCK for x in columns))
+        return next((self.lines[row] for row in rows), "")
 
     # Waiting -----------------------------------------------------------------------------------------------------
 

@@ -172,7 +172,9 @@ def hold(desk: Desk, folder: Path, identity: AssetId) -> None:
         Check("container", Outcome.PASSED, "3 files in the zip, every CRC right"),
     )
     proof = Proof(1_420_000_000, "cd" * 32, checks, NOW, "https://acme.example")
-    desk._ledger.transfers.fix_path(claim, f"/srv/reeldesk/{identity.account}/2026-11-22/{identity.meeting}.zip")
+    desk._ledger.transfers.fix_path(
+        claim, f"/srv/reeldesk/{identity.account}/2026-11-22/{identity.meeting}-{identity.kind}.zip"
+    )
     desk._ledger.transfers.prepare(claim, proof)
     desk._ledger.transfers.commit(claim, proof, now)
 

@@ -82,6 +82,10 @@ def test_wrapped_lines_fit_and_lose_nothing(text: str, width: int) -> None:
     assert "".join("".join(lines).split()) == "".join(safe.split())
 
 
+def test_wrapped_lines_keep_their_indent() -> None:
+    assert wrap('{\n  "id": "one two"\n}', 12) == ["{", '  "id": "one', '  two"', "}"]
+
+
 @pytest.mark.parametrize("title", HOSTILE)
 def test_columns_are_exactly_as_wide_as_they_say(title: str) -> None:
     columns = (
@@ -94,7 +98,9 @@ def test_columns_are_exactly_as_wide_as_they_say(title: str) -> None:
 
 
 def test_the_least_important_column_goes_first() -> None:
-    columns = tuple(Column[str](name, 10, priority, lambda row: ()) for name, priority in (("a", 2), ("b", 0), ("c", 1)))
+    columns = tuple(
+        Column[str](name, 10, priority, lambda row: ()) for name, priority in (("a", 2), ("b", 0), ("c", 1))
+    )
     assert [column.title for column, _ in fit(columns, 40)] == ["a", "b", "c"]
     assert [column.title for column, _ in fit(columns, 25)] == ["b", "c"]
     assert [column.title for column, _ in fit(columns, 5)] == ["b"]

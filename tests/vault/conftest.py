@@ -1,6 +1,5 @@
 """What the vault's tests share."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ from tests.vault.world import World, world
 
 
 @pytest.fixture
-def it(net: Loopback, tmp_path: Path) -> Iterator[World]:
+def it(net: Loopback, tmp_path: Path) -> World:
     """A vault over flexperto's emulator."""
     made = world(net, tmp_path)
     made.write()
-    yield made
+    return made

@@ -129,5 +129,7 @@ def ranged(content: bytes, seen: Seen, etag: str = '"one"') -> Reply:
     if start >= len(content) and start:
         return Reply(416, {"Content-Range": f"bytes */{len(content)}"})
     if start:
-        return Reply(206, {**head, "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}, content[start:])
+        return Reply(
+            206, {**head, "Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}, content[start:]
+        )
     return Reply(200, head, content)

@@ -1,13 +1,13 @@
 """What is held is read again, and released only against that."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from providers.base import NotReady, ProviderError, Refused
 from providers.emulation import zip_blob
-from providers.models import RemoteState
+from providers.models import AssetId, RemoteState
 from tests.vault.world import World, archive
 from vault.desk import Desk
 from vault.errors import VaultError
@@ -32,8 +32,8 @@ async def learn(it: World, desk: Desk, *names: str, **more: object) -> None:
     await desk.sync("advice")
 
 
-def path_of(desk: Desk) -> Path:
-    asset = desk.asset(A)
+def path_of(desk: Desk, identity: AssetId = A) -> Path:
+    asset = desk.asset(identity)
     assert asset is not None
     return Path(asset.path)
 
@@ -166,8 +166,6 @@ async def test_a_disk_that_cannot_be_read(it: World, desk: Desk, monkeypatch: py
 
 
 def test_setting_aside_what_is_gone(tmp_path: Path) -> None:
-    from pathlib import PurePosixPath
-
     held.set_aside(tmp_path, PurePosixPath("none/file.zip"))
     (tmp_path / "file").write_text("x")
     with pytest.raises(VaultError, match="Not a directory"):
@@ -210,7 +208,8 @@ async def test_another_archive_of_the_conference_is_damaged(it: World, desk: Des
     await learn(it, desk, "a", "b")
     await desk.fetch_now(A)
     asset = await desk.fetch_now(B)
-    Path(asset.path).write_bytes(b"damaged")
+    path_of(desk, B).write_bytes(b"damaged")
+    assert path_of(desk, B) == Path(asset.path)
     with pytest.raises(VaultError, match=r"archive.b keeps it from being released: the file has 7 bytes"):
         await desk.release(A)
     assert it.emulator.abandon_calls == []

@@ -28,7 +28,7 @@ class Ring(KeyringBackend):
     priority = 1.0
 
     def __init__(self, fault: BaseException | None = None, hang: threading.Event | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # the library's
         self.kept: dict[tuple[str, str], str] = {}
         self.fault = fault
         self.hang = hang

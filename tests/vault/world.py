@@ -86,10 +86,10 @@ class World:
         return [line for line in self.emulator.faults.seen if line.endswith("/download")]
 
 
-def world(net: Loopback, folder: Path, **knobs: str) -> World:
+def world(net: Loopback, folder: Path) -> World:
     emulator = FlexpertoEmulator()
     net.serve(emulator)
-    return World(folder, emulator, **knobs)
+    return World(folder, emulator)
 
 
 def archive(name: str, conference: str | None = None) -> AssetId:

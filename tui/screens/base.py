@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -42,6 +43,7 @@ class ModeScreen(Screen[None]):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self.context = context
+        self._resumed_early = False
 
     def body(self) -> Iterable[Widget]:
         """The widgets between the bars."""
@@ -59,7 +61,8 @@ class ModeScreen(Screen[None]):
 
     def say(self, words: str, ink: str = "") -> None:
         """Words in the status line."""
-        self.query_one("#status", Bar).say(((" ", ""), (plain(words), ink)))
+        for bar in self.query("#status").results(Bar):  # None while the screen closes.
+            bar.say(((" ", ""), (plain(words), ink)))
 
     @property
     def said(self) -> str:
@@ -75,6 +78,9 @@ class ModeScreen(Screen[None]):
             await work()
         except FAULTS as error:
             self.say(words_of(error), "bad")
+        except NoMatches:
+            if self.app.is_running:  # While it closes, widgets go one by one.
+                raise
 
     # Commands ----------------------------------------------------------------------------------------------------
 
@@ -98,8 +104,8 @@ class ModeScreen(Screen[None]):
 
     def refresh_keys(self) -> None:
         """Grey what cannot act now."""
-        if self.is_mounted:
-            self.query_one("#keys", KeyBar).show(on(self.MODE), self.why_not, dict(self.app._keymap))
+        for bar in self.query("#keys").results(KeyBar):
+            bar.show(on(self.MODE), self.why_not, dict(self.app._keymap))
 
     def on_resize(self) -> None:
         """The key line shows what fits."""
@@ -107,8 +113,18 @@ class ModeScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """What happened meanwhile is read."""
-        self.look()
-        self.refresh_keys()
+        if self.query("#keys"):
+            self.look()
+            self.refresh_keys()
+        else:
+            # Keys in one burst: the screen is shown before its widgets are there.
+            self._resumed_early = True
+
+    def on_mount(self) -> None:
+        """What could not be read before."""
+        if self._resumed_early:
+            self._resumed_early = False
+            self.on_screen_resume()
 
     def on_mode_bar_chosen(self, event: ModeBar.Chosen) -> None:
         """A mode was clicked."""

@@ -1,6 +1,6 @@
 """Mode 1, the desk: accounts, meetings, the metadata pane, the transfers dock."""
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,7 +15,8 @@ from tui.acts import Acts
 from tui.clipboard import send
 from tui.commands import bindings
 from tui.context import Context
-from tui.desk_words import copy_entries, empty_words, state_line, why_not_desk
+from tui.desk_words import NO_LINK, copy_entries, empty_words, state_line, why_not_desk
+from tui.meeting_source import MeetingSource
 from tui.rows import meeting_columns
 from tui.screens.base import ModeScreen, sheet
 from tui.screens.confirm import ConfirmScreen
@@ -27,36 +28,12 @@ from tui.widgets.dock import dock_rows
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.table import Table
-from vault.views import SORTS, AccountView, AssetView, MeetingRow, Query
+from vault.views import SORTS, AccountView, AssetView, MeetingRow, MeetingView, Query
 
 if TYPE_CHECKING:
-    from vault.desk import Desk
     from vault.engine import Snapshot
 
 Keys = list[tuple[str, str]]
-
-
-class MeetingSource:
-    """The meetings of a query, for the table."""
-
-    def __init__(self, desk: "Desk", query: Query) -> None:
-        self._desk, self._query = desk, query
-
-    def count(self) -> int:
-        """How many."""
-        return self._desk.count(self._query)
-
-    def rows(self, offset: int, limit: int) -> Sequence[MeetingRow]:
-        """A part of them."""
-        return self._desk.page(self._query, offset, limit)
-
-    def position(self, key: Hashable) -> int | None:
-        """Where one stands."""
-        return self._desk.position(self._query, key) if isinstance(key, tuple) else None
-
-    def key(self, row: MeetingRow) -> Hashable:
-        """Account and meeting id."""
-        return row.key
 
 
 class DeskScreen(ModeScreen):
@@ -83,7 +60,9 @@ class DeskScreen(ModeScreen):
             Pane(self.context, id="pane"),
             id="body",
         )
-        yield Input(placeholder="words in title, people, ids, account", id="filter", compact=True, select_on_focus=False)
+        yield Input(
+            placeholder="words in title, people, ids, account", id="filter", compact=True, select_on_focus=False
+        )
         yield Lines(id="dock", focusable=False)
 
     def on_mount(self) -> None:
@@ -194,7 +173,7 @@ class DeskScreen(ModeScreen):
         """Filter as one types."""
         field = self.query_one("#filter", Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # At once: `focus()` would let the next key of a burst pass by.
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Each letter narrows the list."""
@@ -275,7 +254,11 @@ class DeskScreen(ModeScreen):
         """The reasons of the desk before those of every screen."""
         asset = self.pane.asset if self.pane.has_focus else None
         row, view = self.table.current, self.pane.view
-        if command.startswith(("asset.", "transfer.")) and row and (view is None or row.key != (view.account, view.meeting)):
+        if (
+            command.startswith(("asset.", "transfer."))
+            and row
+            and (view is None or row.key != (view.account, view.meeting))
+        ):
             return ""  # The pane has not followed yet: the key is for the row moved to, and is looked at when it acts.
         assets = [asset] if asset else list(view.assets) if view else []
         reason = why_not_desk(command, self.context, self.table, assets, self._acts, again=self._last is not None)
@@ -297,6 +280,7 @@ class DeskScreen(ModeScreen):
             self.refresh_keys()
 
         self._last = lambda: self._act(act)
+        self.table.hold()
         self.attempt(run)
 
     def do_asset_fetch(self) -> None:
@@ -360,25 +344,49 @@ class DeskScreen(ModeScreen):
 
     # Showing -----------------------------------------------------------------------------------------------------
 
+    async def _shown(self) -> MeetingView | None:
+        row, view = self.table.current, self.pane.view
+        if row is None or (view is not None and row.key == (view.account, view.meeting)):
+            return view
+        return await self.context.read(self.context.desk.meeting, *row.key)
+
     def do_show_raw(self) -> None:
         """The record as the service gave it."""
-        view, asset = self.pane.view, self.pane.asset
+        self.attempt(self._show_raw)
+
+    async def _show_raw(self) -> None:
+        view, asset = await self._shown(), self.pane.asset
         if view is not None:
             own = asset.raw if asset is not None and self.pane.has_focus else view.raw
             self.app.push_screen(RawScreen(f"{view.title}: as the service gave it", own or "no record was kept"))
 
     def do_asset_link(self) -> None:
         """Copy the link and show it."""
-        link = next((asset.link for asset in self.pane.view.assets if asset.link), "") if self.pane.view else ""
+        self.attempt(self._show_link)
+
+    async def _show_link(self) -> None:
+        view = await self._shown()
+        link = next((asset.link for asset in view.assets if asset.link), "") if view else ""
+        if not link:
+            self.say(NO_LINK, "warn")
+            return
         said = send(self.app, link, "link")
         self.app.push_screen(RawScreen("Link", link, said))
         self.say(said)
 
     def do_asset_copy(self) -> None:
         """Choose what to copy."""
-        if self.pane.view is not None and self.pane.asset is not None:
-            entries = copy_entries(self.pane.view, self.pane.asset)
-            self.app.push_screen(MenuScreen("Copy", entries, "a letter or enter copies, esc goes back"), self._copied)
+        self.attempt(self._show_copies)
+
+    async def _show_copies(self) -> None:
+        view = await self._shown()
+        if view is None or not view.assets:
+            self.say("no asset of it is known yet", "warn")
+            return
+        chosen = self.pane.asset
+        asset = chosen if chosen in view.assets and chosen is not None else view.assets[0]
+        entries = copy_entries(view, asset)
+        self.app.push_screen(MenuScreen("Copy", entries, "a letter or enter copies, esc goes back"), self._copied)
 
     def _copied(self, value: str | None) -> None:
         if value:

@@ -41,7 +41,7 @@ class NotificationsScreen(ModeScreen):
 
     def body(self) -> Iterable[Widget]:
         """The form, and what it means."""
-        rows: list[Widget] = [Checkbox(label("send notifications"), id="notify", compact=True)]
+        rows: list[Widget] = [Checkbox(label(_switch(False)), id="notify", compact=True)]
         for name, words_, hint in form.FIELDS:
             field = SecretInput(placeholder=form.NONE, id=name) if name == form.SECRET else _input(name, hint)
             field.cursor_blink = False
@@ -107,8 +107,9 @@ class NotificationsScreen(ModeScreen):
         """Problems and the preview follow each letter."""
         self.attempt(self._consider, "consider", exclusive=True)
 
-    def on_checkbox_changed(self) -> None:
-        """Likewise."""
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        """Likewise; the label says what the tick tells by its colour alone."""
+        event.checkbox.label = label(_switch(event.value))
         self.on_input_changed()
 
     def on_input_submitted(self) -> None:
@@ -257,6 +258,10 @@ class NotificationsScreen(ModeScreen):
     def do_account_previous(self) -> None:
         """The one before."""
         self._step(-1)
+
+
+def _switch(on: bool) -> str:
+    return f"send notifications: {'yes' if on else 'no'}"
 
 
 def _input(name: str, hint: str) -> Input:

@@ -54,7 +54,8 @@ class PaletteScreen(ModalScreen[str | None]):
     def on_input_submitted(self) -> None:
         """The one under the cursor."""
         key = self.query_one("#text", Lines).key
-        self.dismiss(str(key) if key else None)
+        if key is not None:
+            self.dismiss(str(key))
 
     def on_lines_opened(self, event: Lines.Opened) -> None:
         """A click on it."""

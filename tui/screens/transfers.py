@@ -119,6 +119,7 @@ class TransfersScreen(ModeScreen):
         view = self.table.current
         if view is None:
             return
+        self.table.hold()
 
         async def run() -> None:
             await self.context.read(act, view.asset)

@@ -25,7 +25,7 @@ BANNER_LEAST = 14
 """Cells of a banner that still say something: `demo: nothing`."""
 
 
-class Bar(Inked):
+class Bar(Inked, can_focus=False):
     """One line, drawn again only when it changed."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name

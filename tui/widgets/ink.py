@@ -26,7 +26,10 @@ def wrap(text: str, width: int) -> list[str]:
     width = max(width, 2)
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        lines += _wrap_paragraph(paragraph, width)
+        words = paragraph.lstrip(" ")
+        # What is indented (a record's JSON) stays so, its further lines too.
+        indent = " " * min(len(paragraph) - len(words), width // 2)
+        lines += [indent + line for line in _wrap_paragraph(words, width - len(indent))]
     return lines
 
 
@@ -61,7 +64,7 @@ def _chop(word: str, width: int) -> list[str]:
     return [*pieces, piece]
 
 
-class Inked(ScrollView):
+class Inked(ScrollView, can_focus=False):
     """A widget that draws lines of runs, one Segment a run; inks are styles named in base.tcss."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in INKS}

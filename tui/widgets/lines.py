@@ -90,6 +90,9 @@ class Lines(Inked, can_focus=True):
 
     def _rebuild(self) -> None:
         if not self.size.width:
+            # Not laid out yet: the entries are known all the same, only their lines are not.
+            keys = list(dict.fromkeys(row.key for row in self._build(40) if row.key is not None))
+            self.key = self.key if self.key in keys else next(iter(keys), None)
             return
         before = self._rows
         self._rows = self._build(self._width())

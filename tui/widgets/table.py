@@ -103,6 +103,7 @@ class Table(Inked, Generic[Row], can_focus=True):
         """Whether a person moved the cursor: until then it stays at the top of a list that still fills."""
         self.empty: Sequence[str] = ()
         """Words for when there are no rows."""
+        self._empty_drawn: tuple[str, ...] = ()
         self.total = 0
         self.cursor = 0
         self.marks: set[Hashable] = set()
@@ -152,6 +153,10 @@ class Table(Inked, Generic[Row], can_focus=True):
         self._want_visible()
         self._settle()
 
+    def hold(self) -> None:
+        """Something was done with the current row: from now on the cursor stays on it."""
+        self._steered = True
+
     def recolour(self) -> None:
         """Draw the visible rows again, since what they show depends on the time."""
         self._refresh_rows()
@@ -167,11 +172,13 @@ class Table(Inked, Generic[Row], can_focus=True):
         return int(self.scroll_offset.y)
 
     async def _load_all(self, source: Source[Row], *, keep_place: bool) -> None:
+        start, key = self.cursor, self._key
         try:
-            total, place = await asyncio.to_thread(self._measure, source)
+            total, place = await asyncio.to_thread(_measure, source, key)
             fallback = min(self.cursor, max(total - 1, 0)) if keep_place else 0
             cursor = fallback if place is None or not self._steered else place
-            top = max(cursor - (self.cursor - self._top), 0) if 0 <= self.cursor - self._top < self._room else cursor
+            line = start - self._top
+            top = max(cursor - line, 0) if 0 <= line < self._room else cursor
             fresh: Windows[Row] = Windows()
             needed = {number for at in (top, cursor) for number in fresh.missing(at, min(at + self._room, total))}
             for number in sorted(needed):
@@ -179,11 +186,9 @@ class Table(Inked, Generic[Row], can_focus=True):
         except FAULTS as error:
             self.post_message(self.Failed(words_of(error)))
             return
-        self._swap(fresh, total, cursor, top)
-
-    def _measure(self, source: Source[Row]) -> tuple[int, int | None]:
-        total = source.count()
-        return total, source.position(self._key) if self._key is not None else None
+        # Keys pressed meanwhile count from where the cursor comes to stand.
+        moved = self.cursor - start
+        self._swap(fresh, total, min(max(cursor + moved, 0), max(total - 1, 0)), top)
 
     def _swap(self, fresh: Windows[Row], total: int, cursor: int, top: int) -> None:
         seen = range(self._top, self._top + self._room + 1)
@@ -204,6 +209,9 @@ class Table(Inked, Generic[Row], can_focus=True):
         self._want_visible()
         if self.current != old_row or not total:
             self._settle()
+        if not total and self._empty_drawn != tuple(self.empty):
+            self._empty_drawn = tuple(self.empty)
+            self.refresh()
 
     def _settle(self) -> None:
         row = self.current
@@ -329,3 +337,7 @@ class Table(Inked, Generic[Row], can_focus=True):
             self.post_message(self.Opened(self, self.current))
         else:
             self.move_to(index)
+
+
+def _measure(source: Source[Row], key: Hashable | None) -> tuple[int, int | None]:
+    return source.count(), source.position(key) if key is not None else None

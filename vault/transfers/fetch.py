@@ -279,6 +279,8 @@ async def _prove(work: Work, part: Part, source: Source, known: Validator, *, fi
         await asyncio.to_thread(part.spoil)
         if resumed and not final:
             return None
+        if known.total is None:
+            raise Unreachable(f"{'; '.join(failed)} (the service stated no length: perhaps it broke off)")
         raise WrongBytes("; ".join(failed))
     origin = Origin.of(source.url)
     return Proof(part.size, sha256, checks, work.now(), str(origin))

@@ -10,7 +10,7 @@ from providers.models import Checksum
 from vault.errors import VaultError
 from vault.proof import Check, Outcome, Proof, check_checksum
 from vault.transfers.container import check_container
-from vault.transfers.part import in_words, open_folder
+from vault.transfers.part import in_words, move, open_folder
 
 _READ_BLOCK = 1 << 20
 
@@ -72,10 +72,9 @@ def set_aside(root: Path, relative: PurePosixPath) -> None:
             for number in range(1, 1000):
                 aside = f"{relative.name}.damaged" + (f"-{number}" if number > 1 else "")
                 try:
-                    os.link(relative.name, aside, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+                    move(folder, relative.name, aside)
                 except FileExistsError:
                     continue
-                os.unlink(relative.name, dir_fd=folder)
                 os.fsync(folder)
                 return
         finally:

@@ -20,6 +20,7 @@ from vault.transfers.ranges import Validator
 
 _READ_BLOCK = 1 << 20
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 def in_words(error: OSError, path: Path) -> VaultError:
@@ -53,6 +54,24 @@ def open_folder(root: Path, folders: Iterable[str], *, create: bool) -> int:
             os.close(descriptor)
         descriptor = inner
     return descriptor
+
+
+def move(folder: int, source: str, target: str) -> None:
+    """Rename within a folder, never replacing what lies there. Raises FileExistsError, OSError."""
+    try:
+        os.link(source, target, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        os.unlink(source, dir_fd=folder)
+        return
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    # exFAT and some shares have no hard links: looked at first, so that only a file of the same moment is replaced.
+    try:
+        os.stat(target, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
+    else:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 class Part:
@@ -235,11 +254,10 @@ class Part:
         """Give the file its final name, never replacing one that is there, and bring the folder to the disk."""
         with self._at_work():
             try:
-                os.link(self._part, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder, follow_symlinks=False)
+                move(self._folder, self._part, self._name)
             except FileExistsError:
                 words = f"a file that reeldesk did not write lies at {self.path}; move it, then retry"
                 raise VaultError(words) from None
-            os.unlink(self._part, dir_fd=self._folder)
             self._forget()
             os.fsync(self._folder)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,7 +86,8 @@ def test_several_processes_make_it_at_once(tmp_path: Path) -> None:
 
 def test_many_threads_open_and_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
-    faults: list[BaseException] = []
+    faults: list[LedgerError] = []
+    ended: list[None] = []
     together = threading.Barrier(6)
 
     def work() -> None:
@@ -95,15 +97,17 @@ def test_many_threads_open_and_write_at_once(tmp_path: Path) -> None:
             for number in range(5):
                 ledger.history.asked(f"account-{number}", "", NOW)
             ledger.close()
-        except BaseException as error:
+        except LedgerError as error:
             faults.append(error)
+        else:
+            ended.append(None)
 
     threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert faults == []
+    assert (faults, len(ended)) == ([], 6)
 
 
 def test_one_that_a_newer_version_wrote(tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_a_migration_that_another_process_makes_meanwhile(tmp_path: Path, monkey
             def __getattr__(self, name: str) -> object:
                 return getattr(connection, name)
 
-            def execute(self, sql: str, *args: object) -> object:
+            def execute(self, sql: str, *args: Any) -> object:
                 if sql == "PRAGMA user_version" and not self.asked:
                     self.asked += 1
                     return connection.execute("SELECT 0")
@@ -194,13 +198,16 @@ def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
 
 def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     database = Database(tmp_path / "ledger.db")
-    before = database.path.stat().st_size
-    with pytest.raises(RuntimeError), database.write() as connection:
-        connection.execute("INSERT INTO accounts (name) VALUES ('x')")
-        raise RuntimeError
+
+    def breaks_off() -> None:
+        with database.write() as connection:
+            connection.execute("INSERT INTO accounts (name) VALUES ('x')")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        breaks_off()
     with database.write() as connection:
         assert connection.execute("SELECT count(*) FROM accounts").fetchone()[0] == 0
-    assert before
     database.close()
 
 

@@ -22,10 +22,10 @@ FULL_MEETING = Meeting(
     at(NOW),
     at(NOW + 60),
     ("Ada", "Bob"),
-    "closed",
-    "listed by the service",
-    {"Room": "7"},
-    '{"id": 1}',
+    provider_state="closed",
+    origin="listed by the service",
+    details={"Room": "7"},
+    raw='{"id": 1}',
 )
 FULL_ASSET = Asset(
     "c1",
@@ -96,6 +96,19 @@ def test_an_asset_before_its_meeting(ledger: Ledger) -> None:
     assert meeting is not None
     assert meeting.title == "Board"
     assert ledger.reader.count(Query(text="board")) == 1
+
+
+def test_a_meetings_own_state_is_not_turned_back_either(ledger: Ledger) -> None:
+    told = [(RemoteState.PROCESSING, "joining"), (RemoteState.FAILED, "kicked out"), (RemoteState.AVAILABLE, "done")]
+    for order in itertools.permutations(told):
+        meeting = "-".join(word for _, word in order)
+        for state, word in order:
+            record(ledger, Meeting(meeting, "Board", state=state, provider_state=word), truth=False)
+        [row] = ledger.reader.page(Query(text=meeting), 0, 9)
+        assert (row.state, row.provider_state) == (RemoteState.AVAILABLE, "done")
+        record(ledger, Meeting(meeting, "Board", state=RemoteState.PROCESSING, provider_state="again"))
+        [row] = ledger.reader.page(Query(text=meeting), 0, 9)
+        assert (row.state, row.provider_state) == (RemoteState.PROCESSING, "again")
 
 
 def test_a_checksum_that_changes_is_noted(ledger: Ledger) -> None:
@@ -176,8 +189,8 @@ def change(state: RemoteState, **more: object) -> Listing:
 
 
 def test_a_change_finds_assets_by_what_it_names(ledger: Ledger) -> None:
-    for meeting, task in (("c1", "t1"), ("c2", "t2"), ("c3", "t1")):
-        record(ledger, archive(meeting, RemoteState.PROCESSING, locator={"task": task, "type": "0"}))
+    for name, task in (("c1", "t1"), ("c2", "t2"), ("c3", "t1")):
+        record(ledger, archive(name, RemoteState.PROCESSING, locator={"task": task, "type": "0"}))
     record(ledger, archive("c1", RemoteState.PROCESSING, locator={"task": "t1"}), account="other")
     told = change(
         RemoteState.AVAILABLE,
@@ -188,9 +201,9 @@ def test_a_change_finds_assets_by_what_it_names(ledger: Ledger) -> None:
     )
     brought = ledger.recorder.record("advice", "flexperto", told, NOW, authoritative=False)
     assert brought.became_available == (str(identity("c1")), str(identity("c3")))
-    states = {str(a.identity): a.state for a in ledger.reader.assets(Query())}
-    assert states[str(identity("c2"))] is RemoteState.PROCESSING
-    assert states[str(identity("c1", "other"))] is RemoteState.PROCESSING
+    states = {a.identity: a.state for a in ledger.reader.assets(Query())}
+    assert states[identity("c2")] is RemoteState.PROCESSING
+    assert states[identity("c1", "other")] is RemoteState.PROCESSING
     meeting = ledger.reader.meeting("advice", "c3")
     assert meeting is not None
     assert (meeting.started_at, meeting.ended_at) == (at(NOW - 60), at(NOW))

@@ -28,7 +28,7 @@ from providers.origin import Origin
 from providers.secret import Secret
 from tests.vault.rawserver import Answer, RawServer, Reply, Seen, ranged
 from tests.vault.world import noise, until
-from vault.errors import VaultError
+from vault.errors import VaultError, WrongBytes
 from vault.proof import Outcome, Proof
 from vault.transfers import fetch as fetching
 from vault.transfers.fetch import Meter, Work, fetch
@@ -75,9 +75,7 @@ class Bench:
 
     async def resolve(self) -> Source:
         self.resolved += 1
-        return Source(
-            f"{self.server.url}/file", self.judge, {"X-Harmless": "yes"}, None, self.checksum, self.resumable
-        )
+        return Source(f"{self.server.url}/file", self.judge, {"X-Harmless": "yes"}, None, self.checksum, self.resumable)
 
     async def prepare(self, proof: Proof) -> None:
         assert not self.final.exists()
@@ -197,7 +195,7 @@ async def test_a_slow_file_is_written_and_noted_as_time_passes(bench: Make, monk
 async def test_zero_bytes_where_a_zip_should_be(bench: Make) -> None:
     it = bench(lambda seen, number: Reply(200, {"ETag": '"one"'}, b""))
     it.extension = "zip"
-    await it.fails(BadAnswer, "zip cannot be read through")
+    await it.fails(WrongBytes, "zip cannot be read through")
 
 
 async def test_zero_bytes_of_no_known_form(bench: Make) -> None:
@@ -222,6 +220,14 @@ async def test_a_long_web_page_under_200_is_never_written(bench: Make) -> None:
     assert it.part.stat().st_size == 0
 
 
+async def test_a_web_page_that_breaks_off_is_never_written(bench: Make) -> None:
+    head = {"Content-Type": "text/html", "ETag": '"one"'}
+    it = bench(lambda seen, number: Reply(200, head, b"<html>" + b"x" * 5_000, cut=4_000))
+    await it.fails(Unreachable, "broke off")
+    assert it.part.stat().st_size == 0
+    assert not it.side.exists()
+
+
 async def test_a_coding_that_nobody_asked_for(bench: Make) -> None:
     it = bench(lambda seen, number: Reply(200, {"Content-Encoding": "gzip"}, CONTENT))
     await it.fails(BadAnswer, r"another coding \(gzip\)")
@@ -234,7 +240,7 @@ async def test_identity_is_no_coding(bench: Make) -> None:
 async def test_a_checksum_that_does_not_fit(bench: Make) -> None:
     it = bench(lambda seen, number: Reply(200, {"ETag": '"one"'}, CONTENT))
     it.checksum = Checksum("ab" * 32, "abab")
-    await it.fails(BadAnswer, "not what the service states")
+    await it.fails(WrongBytes, "not what the service states")
     assert len(it.server.seen) == 1
     assert it.part.read_bytes() == CONTENT  # for whoever wants to look
     assert not it.side.exists()  # and never continued
@@ -247,7 +253,7 @@ async def test_a_206_to_a_plain_request(bench: Make) -> None:
 
 async def test_a_200_that_states_another_range(bench: Make) -> None:
     head = {"Content-Range": f"bytes 5-{len(CONTENT) - 1}/{len(CONTENT)}"}
-    await bench(lambda seen, number: Reply(200, head, CONTENT[5:])).fails(BadAnswer, "bytes arrived")
+    await bench(lambda seen, number: Reply(200, head, CONTENT[5:])).fails(WrongBytes, "bytes arrived")
 
 
 @pytest.mark.parametrize(
@@ -384,7 +390,16 @@ async def test_a_shorter_body_than_stated(bench: Make) -> None:
 async def test_a_longer_body_than_stated_is_cut_there_and_found_out_by_its_checksum(bench: Make) -> None:
     it = bench(lambda seen, number: Reply(200, {}, CONTENT, length=len(CONTENT) - 10))
     it.checksum = Checksum(SHA256, SHA256)
-    await it.fails(BadAnswer, "not what the service states")
+    await it.fails(WrongBytes, "not what the service states")
+
+
+async def test_a_wrong_file_without_a_length_may_have_broken_off(bench: Make) -> None:
+    it = bench(lambda seen, number: Reply(200, {}, CONTENT, length=None, cut=70_000 if number == 0 else None))
+    it.checksum = Checksum(SHA256, SHA256)
+    with pytest.raises(Unreachable, match="stated no length: perhaps it broke off") as caught:
+        await it.fetch()
+    assert caught.value.transient
+    await it.proven()
 
 
 async def test_a_length_that_is_none_is_not_believed(bench: Make) -> None:
@@ -473,8 +488,17 @@ async def test_if_range_is_ignored_and_the_rest_is_of_another_file(bench: Make) 
 
 @pytest.mark.parametrize(
     "stated",
-    ["bytes 0-299999/300000", "bytes 100-299999/300000", "bytes 120000-299998/300000", "bytes 120000-299999/300001"]
-    + ["bytes 120001-299999/300000", "120000-299999", "", "bytes 120000-/300000", "bytes */300000"],
+    [
+        "bytes 0-299999/300000",
+        "bytes 100-299999/300000",
+        "bytes 120000-299998/300000",
+        "bytes 120000-299999/300001",
+        "bytes 120001-299999/300000",
+        "120000-299999",
+        "",
+        "bytes 120000-/300000",
+        "bytes */300000",
+    ],
 )
 async def test_a_206_of_another_range(bench: Make, stated: str) -> None:
     def answer(seen: Seen, number: int) -> Reply:
@@ -550,7 +574,7 @@ async def test_a_wrong_beginning_and_a_wrong_file(bench: Make) -> None:
     it = bench(ranged_always)
     it.checksum = Checksum("cd" * 32, "cd")
     await it.break_off(120_000)
-    await it.fails(BadAnswer, "not what the service states")
+    await it.fails(WrongBytes, "not what the service states")
     assert [seen.offset for seen in it.server.seen] == [120_000, 0]
 
 
@@ -571,7 +595,10 @@ async def test_no_credential_goes_to_another_origin(bench: Make) -> None:
 async def test_a_redirect_back_home_gets_the_credential(bench: Make, status: int) -> None:
     it = bench(lambda seen, number: Reply(status, {"Location": "/other"}) if number == 0 else ranged(CONTENT, seen))
     await it.proven()
-    assert [(seen.target, seen.headers["guid"]) for seen in it.server.seen] == [("/file", "hidden"), ("/other", "hidden")]
+    assert [(seen.target, seen.headers["guid"]) for seen in it.server.seen] == [
+        ("/file", "hidden"),
+        ("/other", "hidden"),
+    ]
 
 
 async def test_the_range_goes_along_with_a_redirect(bench: Make) -> None:

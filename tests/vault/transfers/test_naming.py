@@ -17,7 +17,7 @@ ANY = st.text(st.characters(codec=None))
 IDS = st.text()
 NASTY = ["..", ".", "", "/", "\\", "../../etc/passwd", "C:\\x", "a\0b", "\x1b[2J", "CON", "nul.txt", "NUL .txt", "-rf"]
 NASTY += ["~root", "a" * 500, "漢" * 200, "e\u0301" * 300, "x.", "x ", "\u202etxt.exe", "COM¹", "LPT³.x", "..\u200d."]
-NASTY += ["-. ~x", "aux.", "a" * 179 + "ü.zip", "\ud800", "a//b", "?*<>|\"", "a" * 300 + ".mp4"]
+NASTY += ["-. ~x", "aux.", "a" * 179 + "ü.zip", "\ud800", "a//b", '?*<>|"', "a" * 300 + ".mp4"]
 
 
 def is_harmless(part: str) -> bool:

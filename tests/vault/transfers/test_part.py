@@ -1,17 +1,19 @@
 """The incomplete file on the disk: locked, private, never through a link, never over another file."""
 
+import fcntl
 import json
 import os
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from vault.errors import VaultError
-from vault.transfers import part as parts
+from vault.transfers import held
 from vault.transfers.part import Part, in_words, open_folder
 from vault.transfers.ranges import Validator
 
@@ -222,15 +224,15 @@ def test_two_processes(tmp_path: Path) -> None:
 def test_the_lock_is_of_what_lies_there(tmp_path: Path, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waited for a part that was published meanwhile must not go on with the published file."""
     part.write([b"all of it"])
-    lock = parts.fcntl.flock
+    lock = fcntl.flock
 
     def publish_first(descriptor: int, how: int) -> None:
-        monkeypatch.setattr(parts.fcntl, "flock", lock)
+        monkeypatch.setattr(fcntl, "flock", lock)
         part.publish()
         part.close()
         lock(descriptor, how)
 
-    monkeypatch.setattr(parts.fcntl, "flock", publish_first)
+    monkeypatch.setattr(fcntl, "flock", publish_first)
     next_one = Part(tmp_path / "vault", NAME)
     next_one.write([b"other"])
     next_one.close()
@@ -239,17 +241,17 @@ def test_the_lock_is_of_what_lies_there(tmp_path: Path, part: Part, monkeypatch:
 
 
 def test_another_part_lies_there_by_now(tmp_path: Path, part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock = parts.fcntl.flock
+    lock = fcntl.flock
     there = part.path.with_name("file.zip.part")
 
     def replace_first(descriptor: int, how: int) -> None:
-        monkeypatch.setattr(parts.fcntl, "flock", lock)
+        monkeypatch.setattr(fcntl, "flock", lock)
         part.close()
         there.unlink()
         there.write_bytes(b"")
         lock(descriptor, how)
 
-    monkeypatch.setattr(parts.fcntl, "flock", replace_first)
+    monkeypatch.setattr(fcntl, "flock", replace_first)
     next_one = Part(tmp_path / "vault", NAME)
     next_one.write([b"other"])
     next_one.close()
@@ -263,6 +265,24 @@ def test_publishing_never_replaces(part: Part) -> None:
         part.publish()
     assert part.path.read_bytes() == b"someone else's"
     assert part.path.with_name("file.zip.part").read_bytes() == b"mine"
+
+
+def test_where_there_are_no_hard_links(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on exFAT and some shares."""
+
+    def none(*args: object, **kwargs: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    part.write([b"mine"])
+    part.path.write_bytes(b"someone else's")
+    with pytest.raises(VaultError, match="reeldesk did not write"):
+        part.publish()
+    assert part.path.read_bytes() == b"someone else's"
+    held.set_aside(part.path.parents[2], NAME)
+    part.publish()
+    assert names(part) == ["file.zip", "file.zip.damaged"]
+    assert part.path.read_bytes() == b"mine"
 
 
 def test_removing(part: Part) -> None:
@@ -290,15 +310,15 @@ def test_faults_of_the_disk_come_in_words(part: Part, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "pwrite", broken)
     monkeypatch.setattr(os, "fsync", broken)
     monkeypatch.setattr(os, "link", broken)
-    for call in (lambda: part.write([b"x"]), lambda: part.checkpoint(KNOWN), part.to_disk, part.publish):
+    for call in (partial(part.write, [b"x"]), partial(part.checkpoint, KNOWN), part.to_disk, part.publish):
         with pytest.raises(VaultError, match="Input/output error"):
             call()
 
 
 def test_macs_are_asked_for_more_than_fsync(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(parts.fcntl, "F_FULLFSYNC", 51, raising=False)
-    monkeypatch.setattr(parts.fcntl, "fcntl", lambda descriptor, command: asked.append(command))
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", lambda descriptor, command: asked.append(command))
     part.to_disk()
     assert asked == [51]
 

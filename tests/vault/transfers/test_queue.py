@@ -2,9 +2,12 @@
 
 import asyncio
 import hashlib
+import os
+import threading
 from collections.abc import AsyncIterator
 from datetime import datetime
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -15,12 +18,12 @@ from tests.vault.test_killed import stored_zip
 from tests.vault.world import World, archive, until
 from vault.desk import Desk
 from vault.errors import LedgerError, Overtaken, VaultError
-from vault.ledger.queueing import STALE_AFTER_S, Transfers
+from vault.ledger.queueing import STALE_AFTER_S, Claim, Transfers
 from vault.transfers import fetch as fetching
 from vault.transfers import queue as queues
 from vault.transfers.part import Part
 from vault.transfers.queue import MAX_ATTEMPTS, Queue
-from vault.views import LocalState, TransferState, TransferView
+from vault.views import AssetView, LocalState, TransferState, TransferView
 
 A, B, C = archive("a"), archive("b"), archive("c")
 
@@ -58,6 +61,10 @@ def holds(it: World, desk: Desk, identity: AssetId = A) -> None:
     assert asset.local is LocalState.HELD, view(desk, identity)
     content = Path(asset.path).read_bytes()
     assert hashlib.sha256(content).hexdigest() == asset.sha256 == it.emulator.archives[identity.variant].blob.sha256()
+
+
+def spoil(asset: AssetView, content: bytes) -> None:
+    Path(asset.path).write_bytes(content)
 
 
 async def test_everything_queued_is_fetched(it: World, desk: Desk) -> None:
@@ -125,6 +132,10 @@ async def test_other_faults_are_not_tried_again(it: World, desk: Desk) -> None:
     holds(it, desk)
 
 
+def waits_again(desk: Desk, attempts: int) -> bool:
+    return (view(desk).attempts, view(desk).state) == (attempts, TransferState.WAITING)
+
+
 async def test_the_wait_that_the_service_wishes_is_kept(it: World, desk: Desk) -> None:
     waits = []
 
@@ -136,10 +147,10 @@ async def test_the_wait_that_the_service_wishes_is_kept(it: World, desk: Desk) -
 
     await learn(it, desk, "a")
     desk.enqueue([A])
-    queue = Queue(it_config(desk), desk._ledger, connect, "me", it.clock, lambda: 1.0)  # type: ignore[arg-type]  # raises
+    queue = Queue(desk.config, desk._ledger, connect, "me", it.clock, lambda: 1.0)  # type: ignore[arg-type]  # raises
     running = asyncio.create_task(queue.run(drain=True))
     for attempt in range(1, 3):
-        await until(lambda n=attempt: view(desk).attempts == n and view(desk).state is TransferState.WAITING)
+        await until(partial(waits_again, desk, attempt))
         start = desk._ledger.transfers.next_start()
         assert start is not None
         waits.append(start - it.clock().timestamp())
@@ -151,17 +162,13 @@ async def test_the_wait_that_the_service_wishes_is_kept(it: World, desk: Desk) -
     assert view(desk).words == "come back later"
 
 
-def it_config(desk: Desk):  # type: ignore[no-untyped-def]  # a Config
-    return desk.config
-
-
 def test_waits_grow_and_are_spread(it: World) -> None:
     desk = it.desk()
     waits = []
     for jitter in (0.0, 1.0):
-        queue = Queue(desk.config, desk._ledger, desk._connections.connect, "me", it.clock, lambda j=jitter: j)
+        queue = Queue(desk.config, desk._ledger, desk._connections.connect, "me", it.clock, partial(float, jitter))
         for attempts in (1, 3, 5):
-            claim = queues.Claim(1, A, 1, attempts, None, None)
+            claim = Claim(1, A, 1, attempts, None, None)
             error = ProviderError("x")
             error.transient = True
             now, again = queue._next_attempt(claim, error)
@@ -328,13 +335,11 @@ async def test_a_ledger_that_cannot_be_written_stops_the_transfer(
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert received == 1
-    part = Part(it.folder / "vault", _relative(it, desk))  # nobody holds the lock any more
+    part = Part(it.folder / "vault", _relative(it))  # nobody holds the lock any more
     part.close()
 
 
-def _relative(it: World, desk: Desk):  # type: ignore[no-untyped-def]  # a PurePosixPath
-    from pathlib import PurePosixPath
-
+def _relative(it: World) -> PurePosixPath:
     [name] = [name for name in it.files() if name.endswith(".part")]
     return PurePosixPath(name.removesuffix(".part"))
 
@@ -351,8 +356,6 @@ async def test_cancelled_while_the_part_is_opened(it: World, desk: Desk, monkeyp
     """The thread that opens goes on; the lock it gets is given back."""
     await learn(it, desk, "a")
     desk.enqueue([A])
-    import threading
-
     reached, go_on, opened = threading.Event(), threading.Event(), []
 
     class Slow(Part):
@@ -391,7 +394,7 @@ async def test_a_file_that_someone_else_put_there(it: World, desk: Desk) -> None
     assert path.read_bytes() == b"precious"
 
 
-def _claim(it: World, desk: Desk) -> queues.Claim:
+def _claim(it: World, desk: Desk) -> Claim:
     claim = desk._ledger.transfers.claim("other", it.clock().timestamp(), per_account=9)
     assert claim is not None
     return claim
@@ -403,7 +406,7 @@ async def test_a_damaged_file_is_set_aside(it: World, desk: Desk) -> None:
         await desk.fetch_now(A)
         asset = desk.asset(A)
         assert asset is not None
-        Path(asset.path).write_bytes(b"damaged %d" % number)
+        spoil(asset, b"damaged %d" % number)
         assert (await desk.verify(A)).state is LocalState.DAMAGED
     await desk.fetch_now(A)
     holds(it, desk)
@@ -413,47 +416,35 @@ async def test_a_damaged_file_is_set_aside(it: World, desk: Desk) -> None:
 async def test_a_file_that_came_back(it: World, desk: Desk) -> None:
     await learn(it, desk, "a")
     asset = await desk.fetch_now(A)
-    moved = Path(asset.path).rename(it.folder / "elsewhere")
+    moved = it.folder / "elsewhere"
+    os.rename(asset.path, moved)
     assert (await desk.verify(A)).state is LocalState.LOST
-    moved.rename(asset.path)
+    os.rename(moved, asset.path)
     await desk.fetch_now(A)
     holds(it, desk)
     assert len(it.downloads()) == 1
 
 
-async def test_two_meetings_of_one_name_do_not_share_a_file(it: World) -> None:
-    it.vault = 'template = "{title}/{kind}.{ext}"\n'.replace("{kind}", "{kind}{variant}").replace("{title}", "x{meeting}")
-    desk = it.desk()
-    it.emulator.add_archive("v", "c:1", blob=stored_zip(70_000, 1))
-    it.emulator.add_archive("w", "c/1", blob=stored_zip(70_000, 2))
-    await desk.sync("advice")
-    found = [archive("v", "c%3A1"), archive("w", "c%2F1")]
-    for one in found:
-        assert desk.asset(one) is not None
-        await desk.fetch_now(one)
-        holds(it, desk, one)
-    assert len(it.files()) == 2
-    await desk.aclose()
-    desk.close()
-
-
 async def test_two_assets_that_would_share_a_path(it: World, desk: Desk) -> None:
     await learn(it, desk, "a", "b")
     desk.enqueue([A, B])
-    queue = desk.new_queue()
+    queue, transfers = desk.new_queue(), desk._ledger.transfers
     first, second = _claim(it, desk), _claim(it, desk)
-    path = queue._destination(first)
-    assert queue._destination(first) == path
-    desk._ledger.transfers.fix_path(first, str(it.folder / "vault" / queue._destination(second)) + "x")
-    other = it.folder / "vault" / "taken.zip"
-    desk._ledger.transfers.fix_path(first, str(other))
-    assert desk._ledger.transfers.fix_path(second, str(other)) is False
+    root = it.folder / "vault"
+    wanted = queue._destination(second)
+    assert transfers.fix_path(second, str(root / "elsewhere.zip"))
+    assert transfers.fix_path(first, str(root / wanted))
+    told_apart = queue._destination(second)
+    assert told_apart != wanted
+    assert told_apart.parent == wanted.parent
+    assert told_apart.suffix == ".zip"
+    assert not transfers.fix_path(first, str(root / told_apart))
 
 
 async def test_the_vault_moved(it: World, desk: Desk) -> None:
     await learn(it, desk, "a")
     asset = await desk.fetch_now(A)
-    Path(asset.path).unlink()
+    os.unlink(asset.path)
     await desk.verify(A)
     it.write()
     text = (it.folder / "config.toml").read_text().replace('path = "vault"', 'path = "moved"')
@@ -503,3 +494,23 @@ async def test_moving_in_the_queue(it: World, desk: Desk) -> None:
     desk.move(B, -1)
     assert [one.asset for one in desk.transfers()] == [B, A]
     assert isinstance(it.clock(), datetime)
+
+
+async def test_wrong_bytes_are_not_asked_for_again_by_themselves(it: World, desk: Desk) -> None:
+    await learn(it, desk, "a")
+    it.emulator.archives["a"].stated_sha256 = "cd" * 32
+    await desk.sync("advice")
+    with pytest.raises(VaultError, match="not what the service states"):
+        await desk.fetch_now(A)
+    assert len(it.downloads()) == 1
+    asset = desk.asset(A)
+    assert asset is not None
+    assert asset.wrong
+    assert "not what the service states" in asset.error
+    it.emulator.archives["a"].stated_sha256 = None
+    await desk.sync("advice")
+    asset = desk.asset(A)
+    assert asset is not None
+    assert not asset.wrong
+    await desk.fetch_now(A)
+    holds(it, desk)

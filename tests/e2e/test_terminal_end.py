@@ -1,0 +1,140 @@
+"""However the desk ends while it downloads: the terminal is given back, nothing is lost, nothing is left behind."""
+
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals
+
+import pytest
+
+from providers.emulation import mp4_blob
+from tests.e2e.served import Session, served
+from tests.e2e.terminal import CHECKOUT, DESK, ELSEWHERE, MARKS, Terminal, choose, configured, narrow, opened, surroundings
+
+pytestmark = MARKS
+ENDS_S = 5.0
+SLOW = "agents/agt_000000000000000000000004/video"
+"""18 MB at 1.5 MB/s (the demo's story)."""
+PROVEN_FROM = 5_000_000
+"""Bytes; by then the part has been made sure of on disk at least once."""
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """The emulators, in a process of their own."""
+    with served(list(ELSEWHERE), tmp_path_factory.mktemp("served") / "demo") as one:
+        yield one
+
+
+def begin_the_slow_video(desk: Terminal) -> None:
+    desk.wait_for("Sprint planning", "1 Desk")
+    narrow(desk, "meeting q3")
+    desk.wait_for("Board meeting Q3", "1 of 1 ")
+    desk.press("enter")
+    desk.wait_for("account agents (cronofy)", "○ available video")
+    choose(desk, "○ available video")
+    desk.press("d")
+    desk.wait_until(lambda: percent(desk) >= 2, "the video is on its way")
+
+
+def percent(desk: Terminal) -> int:
+    """How far the dock says the video is; -1 where it says nothing."""
+    words = desk.line_with("Board meeting Q3 video").split()
+    return int(words[words.index("%") - 1]) if "%" in words else -1
+
+
+def end(desk: Terminal, how: Signals | None) -> int:
+    if how is None:
+        desk.hang_up()
+    else:
+        desk.signal(how)
+    return desk.ended(within=ENDS_S)
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [(SIGTERM, 143), (SIGHUP, 129), (SIGINT, 130), (None, 129)],
+    ids=["SIGTERM", "SIGHUP", "SIGINT", "line lost"],
+)
+def test_a_demo_that_downloads_ends_cleanly(tmp_path: Path, how: Signals | None, status: int) -> None:
+    with opened(surroundings(tmp_path), "demo") as desk:
+        begin_the_slow_video(desk)
+        assert end(desk, how) == status
+        assert how is None or desk.restored()
+        assert not desk.left_behind()
+        assert b"Traceback" not in desk.raw
+    assert not list((tmp_path / "tmpdir").iterdir()), "the demo's folder is gone"
+
+
+def test_quitting_while_it_downloads_asks_and_keeps_the_part(tmp_path: Path, session: Session) -> None:
+    with opened(configured(session, tmp_path)) as desk:
+        begin_the_slow_video(desk)
+        desk.press("q")
+        desk.wait_for("1 transfer running", "Stay")
+        desk.press("esc")
+        desk.wait_gone("1 transfer running")
+        before = percent(desk)
+        desk.wait_until(lambda: percent(desk) > before, "it goes on")
+        desk.press("q")
+        desk.wait_for("Stop and leave")
+        desk.press("enter")
+        assert desk.ended(within=ENDS_S) == 0
+        assert desk.restored()
+    assert only_a_part(tmp_path)
+
+
+@pytest.mark.parametrize("how", [SIGTERM, SIGKILL])
+def test_what_was_begun_is_finished_by_the_next(tmp_path: Path, session: Session, how: Signals) -> None:
+    """By the next desk after a clean end; after a kill by `fetch`, which waits until the dead one's claim has run out."""
+    environ = configured(session, tmp_path)
+    with opened(environ) as desk:
+        begin_the_slow_video(desk)
+        desk.wait_until(lambda: part_size(tmp_path) >= PROVEN_FROM, "a good part of it is on disk")
+        assert end(desk, how) == (143 if how is SIGTERM else -SIGKILL)
+        assert not desk.left_behind()
+    assert only_a_part(tmp_path)
+    kept = part_size(tmp_path)
+    assert kept > 0
+
+    began = time.monotonic()
+    if how is SIGTERM:
+        with opened(environ) as desk:
+            desk.wait_until(lambda: percent(desk) >= 0, "it goes on by itself")
+            assert percent(desk) >= kept * 100 // 18_000_000 - 1
+            desk.wait_until(lambda: percent(desk) < 0, "it is done")
+            desk.press("q")
+            assert desk.ended() == 0
+    else:
+        done = command(environ, "fetch", SLOW, "--json")
+        assert done.returncode == 0, done.stderr
+    # All of it would take 12 s; what was kept is not asked for again.
+    assert (time.monotonic() - began) > (18_000_000 - kept) / 1_500_000 - 1
+    record = proven(environ)
+    assert record["sha256"] == mp4_blob(18_000_000, 4).sha256()
+    content = Path(record["path"]).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == record["sha256"]
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def command(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*DESK, *arguments], env=environ, cwd=CHECKOUT, capture_output=True, text=True, timeout=120)
+
+
+def proven(environ: dict[str, str]) -> dict[str, str]:
+    """The slow video's record once it is held; else nothing."""
+    listed = command(environ, "list", "meeting q3", "--local", "held", "--json").stdout.splitlines()
+    records: list[dict[str, str]] = [json.loads(line) for line in listed]
+    return next((record for record in records if record["asset"] == SLOW), {})
+
+
+def part_size(folder: Path) -> int:
+    return max((path.stat().st_size for path in (folder / "vault").rglob("video.mp4.part")), default=0)
+
+
+def only_a_part(folder: Path) -> bool:
+    """Whether the vault holds the video's part and nothing under the final name."""
+    names = {path.name for path in (folder / "vault").rglob("video*")}
+    return "video.mp4.part" in names and "video.mp4" not in names
