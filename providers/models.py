@@ -118,6 +118,7 @@ class Meeting:
 
     id: str
     title: str
+    """"" where the service tells none: the ledger keeps the one it knows, or shows the id."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     people: tuple[str, ...] = ()

@@ -81,7 +81,8 @@ class Keeping:
         delete is proven. Raises VaultError naming the piece that is missing, and ProviderError.
         """
         provider = await self._connections.connect(identity.account)
-        for view in await asyncio.to_thread(self._would_go, identity):
+        going = await asyncio.to_thread(self._would_go, identity)
+        for view in going:
             problem = why_not_release(view, provider.info.capabilities)
             if not problem:
                 verification = await self.verify(view.identity)
@@ -95,9 +96,14 @@ class Keeping:
         view = await asyncio.to_thread(self.asset, identity)
         if view.state not in (RemoteState.ABANDONED, RemoteState.EXPIRED):
             raise VaultError(f"{identity}: the service took the request but still says {view.provider_state}")
-        words = f"the service says {view.provider_state}; SHA-256 of the copy held here {view.sha256}"
-        await asyncio.to_thread(self._ledger.history.noted, identity, "released", words, self._now().timestamp())
+        await asyncio.to_thread(self._note_released, going)
         return view
+
+    def _note_released(self, going: list[AssetView]) -> None:
+        """A line in the trail of each asset that the service now deletes."""
+        for view in map(self.asset, [gone.identity for gone in going]):
+            words = f"the service says {view.provider_state}; SHA-256 of the copy held here {view.sha256}"
+            self._ledger.history.noted(view.identity, "released", words, self._now().timestamp())
 
     def _would_go(self, identity: AssetId) -> list[AssetView]:
         """The asset, and its meeting's others of the same kind that the service would delete with it."""

@@ -123,7 +123,7 @@ def agent_listing(agent: Any, event: Any, told_by: str, own: frozenset[Origin]) 
             details[f"{label} {pair[0]}/{pair[1]}"] = _shown_address(resource.get("url"))
         else:
             assets[kind] = _asset(sub, kind, word, resource, own)
-    title = safe_text(event.get("summary")) or f"Meeting agent {sub}"
+    title = safe_text(event.get("summary"))
     record = {"event": event, "meeting_agent": agent} if event else {"meeting_agent": agent}
     meeting = Meeting(
         id=sub,

@@ -129,7 +129,7 @@ def _meeting(record: dict[str, Any], meeting_id: str, origin: str, raw: str) -> 
     places = (conference, record) if isinstance(conference, dict) else (record,)
     return Meeting(
         id=meeting_id,
-        title=_first_text(places, _TITLE_KEYS) or f"Conference {meeting_id}",
+        title=_first_text(places, _TITLE_KEYS),
         started_at=_first_time(places, _START_KEYS),
         ended_at=_first_time(places, _END_KEYS),
         people=_people(places),

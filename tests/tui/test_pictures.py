@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.stage import StageEngine, app_on
-from tests.tui.walk import ready, shows
+from tests.tui.walk import ready, settled, shows
 
 Compare = Callable[..., bool]
 SIZES = [(80, 24), (120, 36)]
@@ -22,10 +22,13 @@ MODES = {
 def going(key: str, words: str, *more: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     async def go(pilot: Pilot[None]) -> None:
         await ready(pilot)
+        await settled(pilot)
         await pilot.press(key)
         await shows(pilot, words)
-        await pilot.press(*more)
-        await pilot.pause(0.3)
+        await settled(pilot)
+        for each in more:
+            await pilot.press(each)
+            await settled(pilot)
 
     return go
 
@@ -57,10 +60,10 @@ def test_release_dialog(snap_compare: Compare, engine: StageEngine) -> None:
     async def go(pilot: Pilot[None]) -> None:
         await ready(pilot)
         await pilot.press("j", "j")
-        await pilot.pause(0.3)
+        await settled(pilot)
         await pilot.press("A")
         await shows(pilot, "Let the service delete 1 asset?")
-        await pilot.pause(0.2)
+        await settled(pilot)
 
     assert snap_compare(app_on(engine), terminal_size=(80, 24), run_before=go)
 

@@ -44,3 +44,11 @@ async def ready(pilot: Pilot[None]) -> DeskScreen:
     await until(pilot, lambda: screen.table.total > 0 and screen.pane.view is not None, "the desk's rows")
     await pilot.pause()
     return screen
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Until nothing is read any more and everything read is drawn."""
+    for _ in range(3):
+        await pilot.pause(0.05)
+        await until(pilot, lambda: all(w.is_finished for w in pilot.app.workers if w.name != "engine"), "rest")
+    await pilot.pause()

@@ -60,10 +60,10 @@ class History:
             return cursor.rowcount == 1
 
     def asked(self, account: str, error: str, now: float) -> None:
-        """A sync of an account ended: well (error "") or not. Shown when that changes, and once a minute."""
+        """A sync of an account ended: well (error "") or not. Shown when that changes, and with every new minute."""
         with self._database.write(visible=False) as connection:
             before = connection.execute("SELECT * FROM accounts WHERE name = ?", (account,)).fetchone()
-            if before is None or before["error"] != error or now - (before["synced_at"] or 0) >= 60:
+            if before is None or before["error"] != error or now // 60 != (before["synced_at"] or 0) // 60:
                 show(connection)
             connection.execute(
                 """INSERT INTO accounts (name, synced_at, error) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET

@@ -102,7 +102,7 @@ def test_without_an_event_the_agent_names_the_meeting() -> None:
     events: tuple[Any, ...] = (None, "...", [])
     for event in events:
         (meeting,) = agent_listing(agent(), event, "x", OWN).meetings
-        assert meeting.title == f"Meeting agent {SUB}"
+        assert meeting.title == ""
         assert meeting.started_at is None
         assert meeting.details == {}
         assert "event" not in json.loads(meeting.raw)

@@ -1,0 +1,103 @@
+"""Whatever the services write: nothing of it acts on the terminal, nothing of it ends the desk."""
+
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.hostile import PAYLOADS, ROOM, name
+from tests.e2e.served import Session, served
+from tests.e2e.terminal import CHECKOUT, MARKS, Terminal, configured, opened, read_down
+
+pytestmark = MARKS
+SERVES = (
+    sys.executable,
+    "-P",
+    "-c",
+    f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from tests.e2e.hostile import main; sys.exit(main(sys.argv[1:]))",
+)
+NEEDLES = (
+    b"\x1b]52", b"\x1b]0;", b"\x1b]8;", b"\x1b[2J", b"\x1b[999;", b"\x1b[6n", b"\x1b[c", b"\x1b[5i", b"\x1b[31;107",
+    b"\x1b[?1337", b"\x1bP", b"\x1bc", b"\x1b7", b"\x1b#8", b"\x1b\\",
+)  # fmt: skip
+OURS = re.compile(
+    rb"\x1b\[[0-9;]*m"  # colours
+    rb"|\x1b\[[0-9]+;[0-9]+H"  # where to draw
+    rb"|\x1b\[\?(?:1000|1003|1004|1006|1015|1049|2004|25|7)[hl]"  # at the start and the end
+    rb"|\x1b\[\?20(?:26|48)\$p|\x1b\[[<>][0-9]*u"  # what the terminal can
+    rb"|\x1b\]22;[a-z]+\x07"  # the pointer's shape
+)
+"""What Textual itself writes."""
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """The hostile services."""
+    with served(list(SERVES), tmp_path_factory.mktemp("hostile") / "demo") as one:
+        yield one
+
+
+def acting(raw: bytes) -> set[str]:
+    """Every character that was written and that a terminal or a reader would act on, but for Textual's own."""
+    text = OURS.sub(b"", raw).decode()
+    return {f"U+{ord(c):04X}" for c in text if c not in "\r\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+
+
+def see_the_desk(desk: Terminal) -> None:
+    desk.wait_for(name(0), name(1), "✗ failed", "○ available")
+    for _ in range(len(PAYLOADS) + 1):
+        desk.press("w")
+        desk.wait_for("j k scroll, esc goes back")
+        desk.press("G", "esc")
+        desk.wait_gone("j k scroll, esc goes back")
+        desk.press("d", "j")
+    desk.press("g", "y")
+    desk.wait_for("asset id")
+    desk.press("esc")
+    desk.wait_gone("asset id")
+    desk.press("f")
+    desk.wait_for("only faults", name(1))
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 36)], ids=str)
+def test_hostile_text_is_only_text(tmp_path: Path, session: Session, columns: int, rows: int) -> None:
+    with opened(configured(session, tmp_path), columns=columns, rows=rows) as desk:
+        see_the_desk(desk)
+        desk.press("enter")
+        read_down(desk, "Custody", "Known from")
+        desk.press("2")
+        desk.wait_for("done", "failed", name(2))
+        desk.press(*"jjjjjjj")
+        desk.press("3")
+        desk.wait_for(ROOM, "the summary begins")
+        desk.press("y", "tab", "G", "tab", "G", "enter")
+        desk.press("6")
+        desk.wait_for("● ok", "Credentials")
+        desk.press("4")
+        desk.wait_for("At the service now", "https://x.example/")
+        desk.press("enter", "tab", "tab")
+        desk.settle(0.5)
+        desk.press("esc")
+        desk.settle(0.5)
+        desk.press("q")
+        assert desk.ended() == 0
+        raw = bytes(desk.raw)
+    copied = re.sub(rb"\x1b\]52;c;[A-Za-z0-9+/=]+\x07", b"", raw)
+    assert [needle for needle in NEEDLES if needle in copied] == []
+    assert acting(copied) == set()
+    assert raw.count(b"\x1b[?1049h") == 1
+    assert b"Traceback" not in raw
+    assert not [path for path in (tmp_path / "vault").rglob("*") if acting(path.name.encode())]
+
+
+def test_hostile_text_is_only_text_for_commands(tmp_path: Path, session: Session) -> None:
+    environ = configured(session, tmp_path)
+    for arguments in (("sync",), ("list",), ("list", "--json"), ("fetch", "--all"), ("catchup", ROOM), ("notify", "show", "--account", "rooms")):
+        with opened(environ, *arguments) as command:
+            assert command.ended() in (0, 1)
+            assert b"Traceback" not in command.raw
+            progress = bytes(command.raw).replace(b"\r\x1b[K", b"")
+            assert acting(progress) == set(), arguments
