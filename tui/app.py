@@ -19,7 +19,7 @@ from styles import SHEETS
 from styles.themes import NO_COLOR, THEMES, variables_for_others
 from tui.commands import keymap_problems
 from tui.context import Context, words_of
-from tui.guard import AsciiSigns, ControlGuard, crash_report, tolerate_old_mouse
+from tui.guard import AsciiSigns, ControlGuard, crash_report, terminal_is_gone, tolerate_old_mouse
 from tui.label import ASCII, count, glyphs_for
 from tui.screens.accounts import AccountsScreen
 from tui.screens.base import ModeScreen
@@ -102,6 +102,8 @@ class DeskApp(App[None]):
         self.switch_mode("desk")
         self._timer = self.set_interval(POLL_S, self._poll)
         self.set_interval(60, self._minute)
+        if self.context.banner:
+            self.call_after_refresh(self._say, self.context.banner, "warn")
         if self._keymap_problems:
             self.call_after_refresh(self._say, f"keymap not used: {self._keymap_problems[0]}")
 
@@ -150,10 +152,10 @@ class DeskApp(App[None]):
         if event.worker.name == "engine" and event.state is WorkerState.ERROR and event.worker.error is not None:
             self._say(f"the engine stopped, nothing is fetched any more: {words_of(event.worker.error)}")
 
-    def _say(self, words: str) -> None:
+    def _say(self, words: str, ink: str = "bad") -> None:
         screen = self._mode_screen()
         if screen is not None:
-            screen.say(words, "bad")
+            screen.say(words, ink)
 
     # What the engine does ----------------------------------------------------------------------------------------
 
@@ -163,6 +165,9 @@ class DeskApp(App[None]):
         return next((s for s in self.screen_stack if isinstance(s, ModeScreen) and s.is_mounted), None)
 
     def _poll(self) -> None:
+        if not self.is_headless and terminal_is_gone():
+            self.exit(return_code=SIGNALS[signal.SIGHUP])
+            return
         screen = self._mode_screen()
         if screen is None:
             return

@@ -38,10 +38,11 @@ def state_line(
         runs.append((f"  asking {', '.join(sorted(snapshot.syncing))}", "info"))
     elif snapshot.trouble:
         runs.append((f"  {plain(snapshot.trouble)}", "bad"))
-    elif accounts and all(each.error for each in accounts):
-        runs.append(("  offline: no service answers", "bad"))
     elif view is not None and view.error:
         runs.append((f"  {plain(view.error)}", "bad"))
+    elif trouble := [each.name for each in accounts if each.error]:
+        offline = all(each.error for each in accounts if each.asked)
+        runs.append((f"  {'offline' if offline else 'no answer'}: {', '.join(trouble)}", "bad"))
     return tuple(runs)
 
 
@@ -50,7 +51,7 @@ def empty_words(context: Context, accounts: Sequence[AccountView], query: Query)
     if not accounts:
         return (
             "No account is configured yet.",
-            f"Write one into {context.desk.config.path}, or run `reeldesk account add`.",
+            f"Write one into {context.desk.config.path}; the README shows how.",
             "`reeldesk demo` shows the desk with everything in it and nothing configured.",
         )
     if query.text or query.faults or query.at_risk:
@@ -67,6 +68,8 @@ def empty_words(context: Context, accounts: Sequence[AccountView], query: Query)
         return (f"Nothing is known of {view.name} yet.", view.error, "r asks again; 6 shows the account.")
     if view is not None:
         return (f"Nothing is known of {view.name} yet.", view.found_by, "r asks the service now.")
+    if trouble := [f"{each.name}: {each.error}" for each in accounts if each.error]:
+        return ("No recordings are known yet.", *trouble, "r asks again; 6 shows the accounts.")
     return ("No recordings are known yet.", "r asks the services now; 6 shows the accounts.")
 
 

@@ -1,6 +1,7 @@
 """The last line before the terminal: nothing that a terminal would act on is drawn, and a crash tells no secret."""
 
 import re
+import termios
 import traceback
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
@@ -54,6 +55,15 @@ class AsciiSigns(LineFilter):
             segment if segment.control else Segment(segment.text.translate(_TO_ASCII), segment.style)
             for segment in segments
         ]
+
+
+def terminal_is_gone(descriptor: int = 0) -> bool:
+    """Whether the terminal behind a descriptor was closed. Textual would then read its end for ever, at full speed."""
+    try:
+        termios.tcgetattr(descriptor)
+    except termios.error:
+        return True
+    return False
 
 
 def redact(text: str) -> str:

@@ -119,6 +119,8 @@ def health(view: AccountView, glyphs: Glyphs, *, syncing: bool) -> Line:
         return ((f"{glyphs.bad} error", "bad"),)
     if view.synced_at is None:
         return ((f"{glyphs.idle} not asked yet", "dim"),)
+    if not view.asked:
+        return ((f"{glyphs.idle} by webhook", "dim"),)
     return ((f"{glyphs.ok} ok", "good"),)
 
 

@@ -177,6 +177,7 @@ class Desk:
             secrets={field.name: self.secrets.where(name, field.name) for field in wanted},
             found_by=info.found_by,
             verify=settings.verify,
+            asked=Capability.LIST in info.capabilities or bool(options.get("watch")),
         )
 
     # The queue. A running engine, here or in another process, does what is queued.

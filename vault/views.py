@@ -209,6 +209,8 @@ class AccountView:
     found_by: str
     verify: bool
     """False: the TLS certificate is not checked."""
+    asked: bool = True
+    """Whether a sync asks the service anything; False where it only announces, so that "ok" would say nothing."""
 
 
 @dataclass(frozen=True, slots=True)

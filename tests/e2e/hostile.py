@@ -47,6 +47,7 @@ poll_s = 0
 [accounts.rooms]
 provider = "temasys"
 base_url = "{temasys}"
+username = "temasys"
 poll_s = 0
 
 [accounts.standup]
@@ -80,7 +81,11 @@ def fill(flexperto: FlexpertoEmulator, temasys: TemasysEmulator, proconf: Procon
     flexperto.archives["arc-02"].stated_sha256 = "0" * 64
     odd = flexperto.add_archive("arc-odd", "conf [/b] \x1b]52;c;eA==\x07", title="", started_at=start + 60)
     odd.extra = {"status": f"ODD {_EVERYTHING}"}
-    temasys.settings[temasys.username] = {"notify": True, "url": f"https://x.example/{_EVERYTHING}", "email": _EVERYTHING}
+    temasys.settings[temasys.username] = {
+        "notify": True,
+        "url": f"https://x.example/{_EVERYTHING}",
+        "email": _EVERYTHING,
+    }
     proconf.script(ROOM, [(0, "the summary begins"), *((0, payload) for payload in PAYLOADS)])
 
 

@@ -19,14 +19,16 @@ import pytest
 from tests.e2e.served import Session, clean_environment
 
 CHECKOUT = Path(__file__).parents[2]
+
+
+def from_checkout(imports: str, call: str) -> str:
+    """A program for `python -c` that finds the checkout's packages in any working folder."""
+    return f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); {imports}; sys.exit({call})"
+
+
 DESK = (sys.executable, "-m", "tui")
 """`reeldesk` from the checkout, which must be the working folder."""
-ELSEWHERE = (
-    sys.executable,
-    "-P",
-    "-c",
-    f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from tui.cli import main; sys.exit(main())",
-)
+ELSEWHERE = (sys.executable, "-P", "-c", from_checkout("from tui.cli import main", "main()"))
 """The same, from any working folder."""
 MARKS = [
     pytest.mark.e2e,
@@ -73,9 +75,7 @@ def surroundings(folder: Path, **more: str) -> dict[str, str]:
 class Terminal:
     """A program in a pseudo-terminal of `columns` x `rows`."""
 
-    def __init__(
-        self, command: tuple[str, ...], environ: Mapping[str, str], columns: int = 80, rows: int = 24
-    ) -> None:
+    def __init__(self, command: tuple[str, ...], environ: Mapping[str, str], columns: int = 80, rows: int = 24) -> None:
         self.raw = bytearray()
         """Every byte that the program wrote."""
         self._screen = pyte.Screen(columns, rows)
@@ -110,11 +110,13 @@ class Terminal:
 
     @property
     def cursor_line(self) -> str:
-        """The line of the list's cursor: drawn on the background that the current mode's name has, "" when none is."""
-        buffer, mode = self._screen.buffer, next(iter(re.finditer(r"\d [A-Z]", self.lines[0])), None)
-        marked = {buffer[0][x].bg for x in range(self._screen.columns)} - {buffer[0][self._screen.columns - 1].bg}
-        rows = [row for row in range(1, self._screen.lines) if buffer[row][4].bg in marked] if mode else []
-        return self.lines[rows[0]] if rows else ""
+        """The line of the focused list's cursor, drawn on the background that the current mode's name has."""
+        buffer, columns = self._screen.buffer, range(self._screen.columns)
+        shades = {buffer[0][x].bg for x in columns} - {buffer[0][columns[-1]].bg}
+        for row in range(1, self._screen.lines):
+            if sum(buffer[row][x].bg in shades for x in columns) >= 10:
+                return self.lines[row]
+        return ""
 
     @property
     def typing_line(self) -> str:
@@ -285,7 +287,7 @@ def configured(session: Session, folder: Path, *, still: bool = False) -> dict[s
     `still`: no account is polled or watched.
     """
     text = Path(session.environ["REELDESK_CONFIG"]).read_text("utf-8")
-    text = re.sub(r'(?m)^path = .*$', f'path = "{folder / "vault"}"', text)
+    text = re.sub(r"(?m)^path = .*$", f'path = "{folder / "vault"}"', text)
     if still:
         text = re.sub(r"(?m)^(poll_s = .*|watch = true)\n", "", text)
         text = re.sub(r"(?m)^(\[accounts\..*\])$", r"\1\npoll_s = 0", text)

@@ -27,6 +27,7 @@ rooms = ["town-hall"]
 [accounts.studio]
 provider = "temasys"
 base_url = "http://127.0.0.1:{port}"
+username = "temasys"
 """
 
 
@@ -76,7 +77,8 @@ def test_without_a_network_the_desk_opens_and_says_so(unreachable: dict[str, str
 def test_at_80x24_the_trouble_is_named_too(unreachable: dict[str, str]) -> None:
     with opened(unreachable) as desk:
         desk.wait_for("No recordings are known yet.", "6 shows the accounts.")
-        desk.wait_until(lambda: "advice" in desk.text or "offline" in desk.text, "which account is in trouble")
+        desk.settle(1.5)
+        assert "advice" in desk.text or "offline" in desk.text, "which account is in trouble"
         desk.press("]")
         desk.wait_for("Nothing is known of advice yet.", "r asks again; 6 shows the account.")
         desk.press("q")
@@ -85,8 +87,13 @@ def test_at_80x24_the_trouble_is_named_too(unreachable: dict[str, str]) -> None:
 
 def test_without_accounts_the_first_start_has_words(tmp_path: Path) -> None:
     with opened(surroundings(tmp_path)) as desk:
-        desk.wait_for("No account is configured yet.", "reeldesk account add", "reeldesk demo")
-        for mode, words in (("2", "Nothing was ever queued"), ("3", "No account"), ("4", "No account"), ("6", "No account")):
+        desk.wait_for("No account is configured yet.", "config.toml", "`reeldesk demo` shows the desk")
+        for mode, words in (
+            ("2", "Nothing was ever queued"),
+            ("3", "No account"),
+            ("4", "No account"),
+            ("6", "No account"),
+        ):
             desk.press(mode)
             desk.wait_for(words)
         desk.press("r", "d", "j", "G", "1", "space", "d", "v", "A", "x", "p", "w", "y", "o", ".", "u", "s", "f")
@@ -126,7 +133,13 @@ def test_a_configuration_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_without_a_terminal_the_desk_says_so(tmp_path: Path) -> None:
     done = subprocess.run(
-        DESK, env=surroundings(tmp_path), cwd=CHECKOUT, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        DESK,
+        env=surroundings(tmp_path),
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 2
     assert "needs a terminal" in done.stderr
@@ -176,7 +189,12 @@ def test_list_to_nobody_is_quiet(known: dict[str, str]) -> None:
 def test_odd_columns_in_the_environment(known: dict[str, str], columns: str) -> None:
     for arguments in (["list"], ["--help"], ["fetch", "--help"]):
         done = subprocess.run(
-            [*DESK, *arguments], env={**known, "COLUMNS": columns}, cwd=CHECKOUT, capture_output=True, text=True, timeout=60
+            [*DESK, *arguments],
+            env={**known, "COLUMNS": columns},
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""

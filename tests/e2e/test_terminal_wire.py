@@ -24,7 +24,7 @@ def test_nothing_at_rest_and_little_for_a_key(tmp_path: Path, columns: int, rows
         opened(configured(session, tmp_path, still=True), columns=columns, rows=rows) as desk,
     ):
         desk.wait_for("Sprint planning", "Mortgage advice")
-        desk.settle(2.0)
+        desk.settle(1.0)
         at_first = len(desk.raw)
         assert desk.written_in(REST_S) == 0
 
@@ -32,13 +32,13 @@ def test_nothing_at_rest_and_little_for_a_key(tmp_path: Path, columns: int, rows
             before = len(desk.raw)
             desk.press(key)
             desk.wait_until(lambda before=before: len(desk.raw) > before, "the cursor moves")  # type: ignore[misc]  # bound early on purpose
-            desk.settle(0.5)
+            desk.settle(0.3)
             assert len(desk.raw) - before <= budget, f"for {key}"
 
         for mode, words in (("2", "Nothing was ever"), ("3", "revenue"), ("4", "At the service"), ("6", "Credentials")):
             desk.press(mode)
             desk.wait_for(words)
-            desk.written_in(1.0)
+            desk.written_in(0.6)
             assert desk.written_in(ELSEWHERE_REST_S) == 0, f"in mode {mode}"
         later = bytes(desk.raw[at_first:])
         assert not re.search(rb"\x1b\[\?(?:100[0-9]|101[0-9]|12|25)[hl]", later), "the terminal's modes are left alone"

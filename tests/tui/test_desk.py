@@ -263,7 +263,7 @@ async def test_every_key_that_cannot_act_is_grey_and_says_why(engine: StageEngin
     async with app_on(engine).run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
         await pilot.press("5")
-        assert "reeldesk listen" in screen.said
+        assert "reeldesk ingest" in screen.said
         greyed = {run[0] for run in screen.query_one("#keys")._line if run[1] == "off"}  # type: ignore[attr-defined]
         assert "v" in greyed
         assert "d" not in greyed

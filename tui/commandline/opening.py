@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from tui.commandline.output import Output
 from tui.commandline.session import Usage
 
-_LOGS = ("TEXTUAL", "TEXTUAL_LOG")
-"""What they turn on writes down every key that is pressed, in a password field too."""
+_DROPPED = ("TEXTUAL", "TEXTUAL_LOG", "COLUMNS", "LINES")
+"""The first two write down every key that is pressed, in a password field too; the others are believed more than the
+terminal, whatever size it has or gets.
+"""
 
 
 def run_desk(args: argparse.Namespace, out: Output) -> int:
@@ -21,7 +23,7 @@ def open_desk(environ: Mapping[str, str], banner: str = "") -> int:
     """Open the desk and give its exit status; `banner` is shown as long as it is open."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the desk needs a terminal; `reeldesk list` and the other commands do not (`reeldesk --help`)")
-    for name in _LOGS:
+    for name in _DROPPED:
         os.environ.pop(name, None)
     from tui.app import DeskApp
     from vault.desk import Desk

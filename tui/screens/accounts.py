@@ -33,6 +33,7 @@ class AccountsScreen(ModeScreen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._acts = Acts(context, self.say)
+        self._syncing: frozenset[str] = frozenset()
 
     def body(self) -> Iterable[Widget]:
         """Above and below."""
@@ -56,7 +57,9 @@ class AccountsScreen(ModeScreen):
         """Read again what changed."""
         if changed:
             self.look()
-        self.table.recolour()
+        if snapshot.syncing != self._syncing:
+            self._syncing = snapshot.syncing
+            self.table.recolour()
 
     def on_table_moved(self) -> None:
         """The current one in full."""

@@ -87,7 +87,7 @@ class ModeScreen(Screen[None]):
     def why_not(self, command: str) -> str:
         """Why a command cannot act now; "" when it can."""
         if command == "mode.webhooks":
-            return "webhooks have no screen yet: `reeldesk listen` receives them, and what they announce is on the desk"
+            return "webhooks have no screen yet: `reeldesk ingest` takes them in, and what they announce is on the desk"
         if command.startswith("account."):
             return "" if len(self.context.desk.config.accounts) > 1 else "there is no other account"
         return ""

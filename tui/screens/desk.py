@@ -358,7 +358,7 @@ class DeskScreen(ModeScreen):
         view, asset = await self._shown(), self.pane.asset
         if view is not None:
             own = asset.raw if asset is not None and self.pane.has_focus else view.raw
-            self.app.push_screen(RawScreen(f"{view.title}: as the service gave it", own or "no record was kept"))
+            self.app.push_screen(RawScreen(f"As the service gave it: {view.title}", own or "no record was kept"))
 
     def do_asset_link(self) -> None:
         """Copy the link and show it."""

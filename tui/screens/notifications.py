@@ -156,7 +156,7 @@ class NotificationsScreen(ModeScreen):
         glyphs = self.context.glyphs
         if not self.accounts:
             rows = words("No account has recording notifications.", width)
-            return rows + words("A Temasys account does: `reeldesk account add`.", width, "dim")
+            return rows + words("A Temasys account does: add one to config.toml, the README shows how.", width, "dim")
         if self._error:
             rows = words("What is set at the service could not be read:", width)
             return rows + words(self._error, width, "bad") + words("r asks again; 6 shows the account.", width, "dim")

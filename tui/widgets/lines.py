@@ -107,6 +107,10 @@ class Lines(Inked, can_focus=True):
             if old != new:
                 self.refresh_line(y)
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are at this width, known before anything is laid out."""
+        return len(self._build(max(width - self.styles.scrollbar_size_vertical, 1)))
+
     def on_resize(self) -> None:
         """Wrap anew."""
         self._rebuild()

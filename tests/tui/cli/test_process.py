@@ -270,7 +270,7 @@ def test_served_demo_is_used_like_any_place(place: Place, tmp_path: Path) -> Non
     assert process.stdout.readline() == "ready\n"
     lines = (served / "env").read_text().splitlines()
     environ = dict(line.split("=", 1) for line in lines) | {"REELDESK_CONFIG": str(served / "config.toml")}
-    assert not {"REELDESK_CONFIG", "REELDESK_DATA"} & {line.split("=", 1)[0] for line in lines}
+    assert environ["REELDESK_DATA"] == str(served / "data"), "the ledger of whoever runs it is not touched"
     assert run("sync", "advice", **environ).returncode == 0
     listed = run("list", "--account", "advice", "--json", **environ)
     assert len(listed.stdout.splitlines()) > 10
