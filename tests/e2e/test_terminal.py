@@ -10,12 +10,14 @@ from tests.e2e.terminal import MARKS, RESTORED, Terminal, choose, opened, read_d
 pytestmark = MARKS
 OPENS_S = 20.0
 TITLE = "Mortgage advice: Weber family"
+KNOWN = (TITLE, "Roadmap workshop", "Candidate debrief", "physio-room-2", "Sprint planning")
+"""From each service that answers at once; before these are known, rows still come in above the cursor."""
 
 
 def test_a_newcomer_downloads_saves_and_reads_at_80x24(tmp_path: Path) -> None:
     environ = surroundings(tmp_path)
     with opened(environ, "demo") as desk:
-        desk.wait_for("1 Desk", TITLE, "Sprint planning", within=OPENS_S)
+        desk.wait_for("1 Desk", *KNOWN, within=OPENS_S)
         help_is_found(desk)
         an_archive_is_brought_home(desk)
         the_queue_says_what_was_proven(desk)
@@ -125,7 +127,7 @@ def test_keys_in_one_burst_never_crash(tmp_path: Path, keys: str) -> None:
 
 def test_a_key_right_after_a_move_is_for_the_row_moved_to(tmp_path: Path) -> None:
     with opened(surroundings(tmp_path), "demo") as desk:
-        desk.wait_for("Candidate debrief", "physio-room-2")
+        desk.wait_for(*KNOWN)
         choose(desk, "Candidate debrief")
         desk.settle(0.3)
         desk.press_at_once("j", "d")
@@ -138,7 +140,7 @@ def test_sizes(tmp_path: Path) -> None:
     with opened(surroundings(tmp_path), "demo", columns=40, rows=10) as desk:
         desk.wait_for("60 x 20", within=OPENS_S)
         desk.resize(80, 24)
-        desk.wait_for("All accounts", "Sprint planning", "q Quit")
+        desk.wait_for("All accounts", *KNOWN, "q Quit")
         desk.wait_gone("60 x 20")
         choose(desk, "Sprint planning")
         for columns, rows in ((120, 36), (80, 24), (140, 50), (80, 20)):

@@ -250,16 +250,22 @@ class DeskScreen(ModeScreen):
 
     # Acting ------------------------------------------------------------------------------------------------------
 
+    @property
+    def _pane_is_behind(self) -> bool:
+        row = self.table.current
+        return row is not None and not self.pane.shows(row.key)
+
+    def refresh_keys(self) -> None:
+        """What can act depends on the meeting: known, and drawn once, when the pane has followed."""
+        if not self._pane_is_behind:
+            super().refresh_keys()
+
     def why_not(self, command: str) -> str:
         """The reasons of the desk before those of every screen."""
         asset = self.pane.asset if self.pane.has_focus else None
-        row, view = self.table.current, self.pane.view
-        if (
-            command.startswith(("asset.", "transfer."))
-            and row
-            and (view is None or row.key != (view.account, view.meeting))
-        ):
-            return ""  # The pane has not followed yet: the key is for the row moved to, and is looked at when it acts.
+        view = self.pane.view
+        if command.startswith(("asset.", "transfer.")) and self._pane_is_behind:
+            return ""  # The key is for the row moved to, and is looked at when it acts.
         assets = [asset] if asset else list(view.assets) if view else []
         reason = why_not_desk(command, self.context, self.table, assets, self._acts, again=self._last is not None)
         return reason or super().why_not(command)

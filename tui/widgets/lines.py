@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual import events
@@ -9,6 +10,7 @@ from textual.binding import Binding
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.commands import bindings
 from tui.widgets.ink import Inked, Line
@@ -96,16 +98,24 @@ class Lines(Inked, can_focus=True):
             return
         before = self._rows
         self._rows = self._build(self._width())
-        self.virtual_size = Size(self._width(), len(self._rows))
         keys = self.keys
         if self.key not in keys:
             self.key = keys[0] if keys else None
         if len(before) != len(self._rows):
-            self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
-            return
-        for y, (old, new) in enumerate(zip(before, self._rows, strict=True)):
+            self._resize_content(Size(self._width(), len(self._rows)))
+        for y, (old, new) in enumerate(zip_longest(before, self._rows)):
             if old != new:
                 self.refresh_line(y)
+
+    def _resize_content(self, size: Size) -> None:
+        """Another number of lines: the scrollbar follows, and only a widget as high as its lines is laid out anew."""
+        if self.styles.height is not None and self.styles.height.is_auto:
+            self.virtual_size = size
+            return
+        # Set plainly, the size would have the whole screen laid out and all lines here drawn twice. Private, and held
+        # by the test of the wire.
+        self.set_reactive(Widget.virtual_size, size)
+        self._scroll_update(size)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as there are at this width, known before anything is laid out."""

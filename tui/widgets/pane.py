@@ -56,6 +56,10 @@ class Pane(Lines):
         await self._read_trail()
         self._draw(top=moved)
 
+    def shows(self, key: tuple[str, str]) -> bool:
+        """Whether it has followed to this meeting."""
+        return self._shown == key
+
     async def _read_trail(self) -> None:
         asset = self.asset
         self._trail = await self.context.read(self.context.desk.trail, asset.identity) if asset else ()
