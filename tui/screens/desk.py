@@ -236,13 +236,13 @@ class DeskScreen(ModeScreen):
     def do_back(self) -> None:
         """Input, then pane, then filter, then marks, then the narrowing."""
         field = self.query_one("#filter", Input)
-        if self.focused is field or field.value:
-            field.value = ""
-            self.focus_first()
-        elif self._reading or self.focused is not self.table:
+        if self.focused is not field and (self._reading or self.focused is not self.table):
             self._reading = False
             self.set_class(False, "-reading")
             self.table.focus()
+        elif self.focused is field or field.value:
+            field.value = ""
+            self.focus_first()
         elif self.table.marks:
             self.do_list_unmark()
         else:
