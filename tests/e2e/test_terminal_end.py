@@ -110,12 +110,12 @@ def test_the_next_desk_goes_on_where_the_last_one_ended(tmp_path: Path, session:
 
     with opened(environ) as desk:
         sizes = [kept]
-        desk.wait_until(lambda: percent(desk) >= 0, "it goes on by itself")
 
         def is_done() -> bool:
             sizes.append(part_size(tmp_path))
             return percent(desk) < 0
 
+        desk.wait_until(lambda: percent(desk) >= 0, "it goes on by itself")
         desk.wait_until(is_done, "it is done")
         assert min(size for size in sizes if size) == kept, "what is here is not fetched again"
         desk.press("2")
