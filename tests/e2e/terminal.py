@@ -80,6 +80,7 @@ class Terminal:
         """Every byte that the program wrote."""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self._lines: list[str] | None = None
         self._child = pexpect.spawn(
             command[0],
             list(command[1:]),
@@ -97,7 +98,9 @@ class Terminal:
     @property
     def lines(self) -> list[str]:
         """The screen, line by line."""
-        return [line.rstrip() for line in self._screen.display]
+        if self._lines is None:
+            self._lines = [line.rstrip() for line in self._screen.display]
+        return self._lines
 
     @property
     def text(self) -> str:
@@ -134,6 +137,7 @@ class Terminal:
         except (pexpect.TIMEOUT, pexpect.EOF):
             return 0
         self.raw += chunk
+        self._lines = None
         # pyte draws the letter of a sequence whose private mark it does not know.
         self._stream.feed(re.sub(rb"\x1b\[[<>=][0-9;]*[a-z]", b"", chunk))
         return len(chunk)
@@ -183,6 +187,7 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """Change the window's size, as a terminal does: SIGWINCH follows."""
         self._screen.resize(rows, columns)
+        self._lines = None
         self._child.setwinsize(rows, columns)
 
     def signal(self, number: signal.Signals) -> None:

@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.terminal import MARKS, RESTORED, Terminal, choose, opened, read_down, surroundings
 
 pytestmark = MARKS

@@ -15,7 +15,7 @@ MODE_REST_S = 1.2
 """In the other modes: two looks at the engine."""
 KEY_BYTES = 2_000
 PANE_BYTES = 6_000
-"""For the metadata pane beside the list: 5.6 kB where every line, its scrollbar and the keys change, drawn once."""
+"""For the pane beside the list: 5.6 kB where every line, its scrollbar and the keys change, drawn once."""
 
 
 @pytest.fixture(scope="module")
