@@ -168,9 +168,18 @@ async def _receive(
     elif meaning.start and known is not None:
         told = told.or_else(known)
     meter.received, meter.total = part.size, told.total
+    meter.words = _advice(source, told.total) or meter.words
     _check_space(part, told.total)
     await _pour(body, source, part, meter, told)
     return told
+
+
+def _advice(source: Source, size: int | None) -> str:
+    """What the service advises against in a file of this size, in words; "" when nothing."""
+    limit = source.advised_limit
+    if limit is None or size is None or size <= limit:
+        return ""
+    return f"{size} bytes: the service advises against fetching more than {limit} in one file"
 
 
 async def _judge_error(body: Body, source: Source, now: datetime) -> None:
@@ -282,8 +291,9 @@ async def _prove(work: Work, part: Part, source: Source, known: Validator, *, fi
         if known.total is None:
             raise Unreachable(f"{'; '.join(failed)} (the service stated no length: perhaps it broke off)")
         raise WrongBytes("; ".join(failed))
-    origin = Origin.of(source.url)
-    return Proof(part.size, sha256, checks, work.now(), str(origin))
+    origin, advice = Origin.of(source.url), _advice(source, part.size)
+    noted = (Check("advice", Outcome.NOT_STATED, advice),) if advice else ()
+    return Proof(part.size, sha256, checks + noted, work.now(), str(origin))
 
 
 def _check_container(extension: str, part: Part) -> Check:

@@ -54,6 +54,7 @@ class Bench:
         self.http = http
         self.checksum: Checksum | None = None
         self.resumable = True
+        self.advised_limit: int | None = None
         self.extension = "bin"
         self.judge: Callable[[Head], None] = accept
         self.meter = Meter()
@@ -75,7 +76,15 @@ class Bench:
 
     async def resolve(self) -> Source:
         self.resolved += 1
-        return Source(f"{self.server.url}/file", self.judge, {"X-Harmless": "yes"}, None, self.checksum, self.resumable)
+        return Source(
+            f"{self.server.url}/file",
+            self.judge,
+            {"X-Harmless": "yes"},
+            None,
+            self.checksum,
+            self.resumable,
+            self.advised_limit,
+        )
 
     async def prepare(self, proof: Proof) -> None:
         assert not self.final.exists()
@@ -160,6 +169,17 @@ async def test_a_whole_file_is_proven(bench: Make) -> None:
     assert (it.meter.received, it.meter.total) == (len(CONTENT), len(CONTENT))
     assert it.server.seen[0].headers["accept-encoding"] == "identity"
     assert it.server.seen[0].headers["x-harmless"] == "yes"
+
+
+@pytest.mark.parametrize(("limit", "warned"), [(len(CONTENT) - 1, True), (len(CONTENT), False)])
+async def test_a_file_larger_than_the_service_advises_is_fetched_with_a_warning(
+    bench: Make, limit: int, warned: bool
+) -> None:
+    it = bench(lambda seen, number: Reply(200, {}, CONTENT))
+    it.advised_limit = limit
+    proof = await it.proven()
+    assert ("advises against" in it.meter.words) is warned
+    assert any(check.name == "advice" for check in proof.checks) is warned
 
 
 async def test_chunked_without_a_length_is_not_called_checked(bench: Make) -> None:
