@@ -21,8 +21,8 @@ from providers.models import (
     NotificationChange,
     NotificationSettings,
 )
+from providers.notifications import problems
 from providers.secret import Secret
-from providers.temasys.form import problems
 from vault import config as configuration
 from vault.config import Config
 from vault.connections import Connections

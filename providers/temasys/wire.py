@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from providers import notifications as form
 from providers.base import (
     BadAnswer,
     Gone,
@@ -25,7 +26,6 @@ from providers.messages import REDIRECTS, Answer, Request, json_request, media_t
 from providers.models import NotificationChange, NotificationSettings
 from providers.origin import Origin
 from providers.secret import InvalidSecret, Secret
-from providers.temasys import form
 from providers.text import safe_block, safe_text
 
 NOTIFICATIONS_PATH = "/rest/recording/notifications"

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.models import NotificationChange, NotificationSettings
+from providers.notifications import FIELDS, fields_of, parse_emails, problems
 from providers.secret import Secret
-from providers.temasys.form import FIELDS, fields_of, parse_emails, problems
 
 ARN = "arn:aws:s3:region::bucketname/objectpath"
 STORED = NotificationSettings(exists=True, s3_arn=ARN, s3_access_key_id="AKIA1", has_s3_secret=True)
