@@ -6,21 +6,20 @@ account's own origin goes out through a second client that has never seen a cred
 """
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import httpcore
 import httpx
 
+from providers import address
 from providers.base import AccountSettings, BadAnswer, NotTrusted, ProviderError, Unreachable
 from providers.messages import Answer, Request
 from providers.origin import Origin
 from providers.secret import Secret
+from providers.transport import Transport
 
 API_BODY_LIMIT = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
@@ -28,91 +27,6 @@ USER_AGENT = "reeldesk"
 
 Authorize = Callable[[], Mapping[str, Secret]]
 """Gives the credential headers at the moment of sending (a Guid may have rotated meanwhile)."""
-
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Gives the addresses of a name, as literals, the best one first. Raises OSError."""
-
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address literal is a public one: not private, loopback, link-local, mapped or reserved."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip in _NAT64:  # leads to the IPv4 address in its last 32 bits
-            ip = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-        elif ip.ipv4_mapped or ip.sixtofour or ip.teredo or ip.is_site_local:
-            return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
-
-
-def _literal(host: str) -> str | None:
-    """The address that a host is without any look-up, in whatever spelling (`2130706433`, `0x7f.1`); else None."""
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        pass
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        return None
-
-
-async def _resolve(host: str, port: int) -> list[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError:
-        raise socket.gaierror(socket.EAI_NONAME, "it is no name") from None
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-class _GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects only to public addresses, and to the very address that was checked (no DNS rebinding)."""
-
-    def __init__(
-        self, inner: httpcore.AsyncNetworkBackend, loopback_allowed: bool, resolve: Resolve = _resolve
-    ) -> None:
-        self._inner = inner
-        self._loopback_allowed = loopback_allowed
-        self._resolve = resolve
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            async with asyncio.timeout(timeout):  # not wait_for: in 3.11 it can lose a cancellation
-                found = await self._resolve(host, port)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout(f"looking up {host}") from None
-        except OSError as error:
-            raise httpcore.ConnectError(f"{host} is not known: {error.strerror or error}") from None
-        for literal in found:
-            loopback = self._loopback_allowed and ipaddress.ip_address(literal.partition("%")[0]).is_loopback
-            if not (loopback or is_public(literal)):
-                raise _PrivateAddress(f"{host} leads to {literal}, which is not a public address")
-        # A name's second address stands in for a first that does not answer.
-        for literal in found[:-1]:
-            try:
-                return await self._inner.connect_tcp(literal, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await self._inner.connect_tcp(found[-1], port, timeout, local_address, socket_options)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
-
-
-class _PrivateAddress(httpcore.ConnectError):
-    pass
 
 
 @dataclass
@@ -197,11 +111,11 @@ class Http:
             raise NotTrusted("the service named an address that is no http(s) address")
         if origin.scheme == "http" and not origin.is_loopback:
             raise NotTrusted(f"{origin} is not encrypted: http:// is accepted for loopback addresses only")
-        if self._settings.proxy and origin not in self._origins and not self._loopback:
-            # The proxy looks names up and connects, so of the guard's rules only these can be kept here.
-            literal = "127.0.0.1" if origin.host.endswith("localhost") else _literal(origin.host)
-            if literal and not is_public(literal):
-                raise NotTrusted(f"refused: {origin.host} is not a public address")
+        if origin not in self._origins:
+            # The guard sees names alone; and a proxy looks names up and connects by itself.
+            literal = "127.0.0.1" if origin.host.endswith("localhost") else address.literal(origin.host)
+            if literal:
+                address.check(origin.host, [literal], loopback_allowed=self._loopback)
         return origin
 
     def _tls(self) -> ssl.SSLContext:
@@ -215,11 +129,12 @@ class Http:
     def _build(self, own: bool) -> httpx.AsyncClient:
         # Only the account's own servers are judged by its ca_file and verify; anything else by the public authorities.
         context = self._tls() if own or self._loopback else ssl.create_default_context()
-        transport = httpx.AsyncHTTPTransport(verify=context, proxy=self._settings.proxy, retries=0)
-        if not own and not self._settings.proxy:
-            pool = transport._pool
-            assert isinstance(pool, httpcore.AsyncConnectionPool)
-            pool._network_backend = _GuardedNetwork(pool._network_backend, self._loopback)
+        proxy = _proxy_address(self._settings.proxy) if self._settings.proxy else None
+        # The account's own servers may lie anywhere; a proxy is the account's own, and does the rest by itself.
+        names = address.Names(
+            guarded=not own and not proxy, loopback_allowed=self._loopback, within_s=CONNECT_TIMEOUT_S
+        )
+        transport = Transport(context, names, proxy)
         timeout = httpx.Timeout(self._settings.timeout_s, connect=CONNECT_TIMEOUT_S, pool=None)
         client = httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False, follow_redirects=False)
         client.headers = httpx.Headers({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
@@ -235,9 +150,6 @@ class Http:
                     raise NotTrusted(f"ca_file {self._settings.ca_file} holds no certificate (PEM)") from None
                 except OSError as error:
                     raise NotTrusted(f"ca_file {self._settings.ca_file}: {error.strerror or error}") from None
-                except (ValueError, ImportError, httpx.InvalidURL):
-                    # Its text could hold the proxy's password, so it is not repeated.
-                    raise NotTrusted("proxy is no address of an HTTP proxy (http://host:port)") from None
                 if own:
                     self._own = client
                 else:
@@ -274,7 +186,7 @@ class Http:
                 content = await _bounded(response, self._body_limit)
             finally:
                 await response.aclose()
-        except (httpx.HTTPError, httpcore.ConnectError, OSError) as error:
+        except httpx.HTTPError as error:
             raise self._failure(error, origin) from None
         if self._cookies and origin in self._origins:
             self._cookies.keep(origin, response.headers)
@@ -318,7 +230,7 @@ class _Opened:
         self._origin = origin
         try:
             self._response = await client.send(built, stream=True)
-        except (httpx.HTTPError, httpcore.ConnectError, OSError) as error:
+        except httpx.HTTPError as error:
             raise self._http._failure(error, origin) from None
         self.status = self._response.status_code
         self.headers = _plain(self._response.headers)
@@ -334,7 +246,7 @@ class _Opened:
         try:
             async for chunk in self._response.aiter_raw():
                 yield chunk
-        except (httpx.HTTPError, OSError) as error:
+        except httpx.HTTPError as error:
             raise _in_words(error, self._origin) from None
 
 
@@ -349,6 +261,17 @@ async def _bounded(response: httpx.Response, limit: int) -> bytes:
     return b"".join(parts)
 
 
+def _proxy_address(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        # The text could hold the proxy's password, so it is not repeated.
+        raise NotTrusted("proxy is no address of an HTTP proxy (http://host:port)")
+    return url
+
+
 def _plain(headers: httpx.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
@@ -360,9 +283,7 @@ def _in_words(error: Exception, origin: Origin) -> ProviderError:
     while cause is not None and cause not in causes:
         causes.append(cause)
         cause = cause.__cause__ or cause.__context__
-    for cause in causes:
-        if isinstance(cause, _PrivateAddress):
-            return NotTrusted(f"refused: {cause}")
+    for cause in reversed(causes):  # the innermost knows best
         if isinstance(cause, ssl.SSLCertVerificationError):
             return NotTrusted(f"the certificate of {origin} is not trusted: {cause.verify_message}; see ca_file")
         if isinstance(cause, socket.gaierror):
@@ -374,9 +295,13 @@ def _in_words(error: Exception, origin: Origin) -> ProviderError:
     if isinstance(error, httpx.TimeoutException):
         return Unreachable(f"{origin} stopped answering (time-out)")
     if isinstance(error, httpx.ConnectError):
-        return Unreachable(f"no connection to {origin}: {causes[-1]}")
+        return Unreachable(f"no connection to {origin}: {_reason(causes[-1])}")
     if isinstance(error, httpx.RemoteProtocolError) and "location header" in str(error):
         return BadAnswer(f"{origin} redirects to an address that cannot be read")
     if isinstance(error, httpx.ProtocolError):
         return Unreachable(f"{origin} broke off the answer")
     return Unreachable(f"the connection to {origin} broke")
+
+
+def _reason(error: BaseException) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

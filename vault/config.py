@@ -25,6 +25,12 @@ _COMMON = (
     Option("timeout_s", "seconds without a byte before a connection is given up", "number", 30.0),
     Option("poll_s", "seconds between syncs while the desk is open; 0: only by hand", "number", 300.0),
     Option("rate_per_s", "at most so many API requests a second", "number"),
+    Option(
+        "max_bytes_per_s",
+        "transfers of this account: at most so many bytes a second, together; 0: no limit",
+        "integer",
+        0,
+    ),
     Option("auto_fetch", "true: whatever becomes available is fetched", "bool", False),
     Option("spool", "a folder of saved deliveries (*.json with *.json.headers) that sync takes in"),
 )
@@ -33,6 +39,16 @@ _VAULT = (
     Option("template", "how files are laid out there", "text", DEFAULT_TEMPLATE),
     Option("workers", "transfers at once, in all", "integer", 4),
     Option("workers_per_account", "transfers at once, for one account", "integer", 2),
+    Option("max_bytes_per_s", "all transfers: at most so many bytes a second, together; 0: no limit", "integer", 0),
+)
+_DESK = (
+    Option(
+        "on_leave",
+        "transfers that run when the desk is left: ask, stop them, or hand_over to a process without a screen",
+        "choice",
+        "ask",
+        choices=("ask", "stop", "hand_over"),
+    ),
 )
 
 
@@ -44,6 +60,7 @@ class AccountConfig:
     poll_s: float = 300.0
     auto_fetch: bool = False
     spool: Path | None = None
+    max_bytes_per_s: int = 0
 
     @property
     def name(self) -> str:
@@ -61,6 +78,10 @@ class Config:
     template: str = DEFAULT_TEMPLATE
     workers: int = 4
     workers_per_account: int = 2
+    max_bytes_per_s: int = 0
+    """Of all transfers of a process together; 0: no limit."""
+    on_leave: str = "ask"
+    """What becomes of running transfers when the desk is left: ask, stop, hand_over."""
     accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
 
     @property
@@ -114,13 +135,14 @@ class _Reader:
 
     def config(self, document: dict[str, Any], data: Path) -> Config:
         for key in document:
-            if key not in ("vault", "accounts"):
-                raise self._error("", key, "is not known here; known are [vault] and [accounts.NAME]")
+            if key not in ("vault", "desk", "accounts"):
+                raise self._error("", key, "is not known here; known are [vault], [desk] and [accounts.NAME]")
         vault = self._section("vault", document.get("vault", {}), _VAULT)
         for key in ("workers", "workers_per_account"):
             if not 1 <= vault[key] <= 32:
                 raise self._error("vault", key, "must be between 1 and 32")
         self._check_template(vault["template"])
+        desk = self._section("desk", document.get("desk", {}), _DESK)
         accounts = document.get("accounts", {})
         if not isinstance(accounts, dict):
             raise self._error("", "accounts", "must be tables: [accounts.NAME]")
@@ -131,6 +153,8 @@ class _Reader:
             template=vault["template"],
             workers=vault["workers"],
             workers_per_account=vault["workers_per_account"],
+            max_bytes_per_s=vault["max_bytes_per_s"],
+            on_leave=desk["on_leave"],
             accounts={name: self._account(name, table) for name, table in accounts.items()},
         )
 
@@ -182,7 +206,7 @@ class _Reader:
             rate_per_s=shared["rate_per_s"],
         )
         spool = self._folder(section, "spool", shared["spool"]) if shared["spool"] else None
-        return AccountConfig(settings, float(shared["poll_s"]), shared["auto_fetch"], spool)
+        return AccountConfig(settings, float(shared["poll_s"]), shared["auto_fetch"], spool, shared["max_bytes_per_s"])
 
     def _section(
         self, section: str, table: Any, options: tuple[Option, ...], also: set[str] | None = None

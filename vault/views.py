@@ -185,6 +185,8 @@ class TransferView:
     """The last error, what it waits for, or what was proven."""
     owner: str
     """Who runs it: "" for nobody, else a process."""
+    again_at: datetime | None = None
+    """When it is tried next; None when it does not wait for a moment. `words` then says what it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,10 @@ class AccountView:
     found_by: str
     verify: bool
     """False: the TLS certificate is not checked."""
+    held_until: datetime | None = None
+    """Until when nothing more is fetched there, since the service does not answer well; None when it is fetched."""
+    held_words: str = ""
+    """Why, in words."""
     asked: bool = True
     """Whether a sync asks the service anything; False where it only announces, so that "ok" would say nothing."""
 

@@ -1,10 +1,9 @@
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpcore
 import httpx
 import pytest
 import trustme
@@ -17,7 +16,7 @@ from starlette.routing import Route
 
 from providers.base import AccountSettings, BadAnswer, MissingSecret, NotTrusted, Unreachable
 from providers.emulation import Emulator, Loopback
-from providers.http import API_BODY_LIMIT, Http, _GuardedNetwork, _in_words, is_public
+from providers.http import API_BODY_LIMIT, Http, _in_words
 from providers.messages import Request, json_request
 from providers.origin import Origin
 from providers.secret import Secret
@@ -263,132 +262,6 @@ async def test_names_in_other_scripts_and_ipv6_are_addresses_too() -> None:
 # What does not lead to the public internet.
 
 
-class Wire(httpcore.AsyncNetworkBackend):
-    """Notes where a connection would go. Addresses in `dead` do not answer."""
-
-    def __init__(self, *dead: str) -> None:
-        self.connected: list[str] = []
-        self.dead = dead
-        self.slept: list[float] = []
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        self.connected.append(host)
-        if host in self.dead:
-            raise httpcore.ConnectError("dead")
-        return httpcore.AsyncMockStream([])
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
-# The ten spellings of security.md C1, and more of their kind.
-SPELLINGS = [
-    "127.0.0.1",
-    "::ffff:127.0.0.1",
-    "2130706433",
-    "0x7f.1",
-    "0",
-    "100.64.0.1",
-    "fd00::1",
-    "169.254.169.254",
-    "localhost",
-    "10.0.0.1",
-    "::1",
-    "::",
-    "::127.0.0.1",
-    "64:ff9b::7f00:1",
-    "2002:7f00:1::",
-    "fec0::1",
-    "fe80::1",
-    "ff02::1",
-    "224.0.0.1",
-    "255.255.255.255",
-    "192.168.1.1",
-    "017700000001",
-]
-
-
-@pytest.mark.parametrize("host", SPELLINGS)
-async def test_private_addresses_are_refused_in_every_spelling(host: str) -> None:
-    wire = Wire()
-    with pytest.raises(httpcore.ConnectError) as caught:
-        await _GuardedNetwork(wire, loopback_allowed=False).connect_tcp(host, 443, timeout=5)
-    assert wire.connected == []
-    words = _in_words(caught.value, PUBLIC)
-    assert isinstance(words, NotTrusted)
-    assert "is not a public address" in words.words
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "::1", "localhost"])
-async def test_an_account_on_loopback_may_be_led_to_loopback(host: str) -> None:
-    wire = Wire()
-    await _GuardedNetwork(wire, loopback_allowed=True).connect_tcp(host, 80)
-    assert wire.connected[0] in ("127.0.0.1", "::1")
-    with pytest.raises(httpcore.ConnectError, match="not a public"):
-        await _GuardedNetwork(wire, loopback_allowed=True).connect_tcp("10.0.0.1", 80)
-
-
-def test_public_addresses() -> None:
-    assert all(is_public(text) for text in ("8.8.8.8", "2606:4700::1111", "64:ff9b::8.8.8.8"))
-    assert not any(is_public(text) for text in ("api.example", "", "::ffff:8.8.8.8", "198.18.0.1", "240.0.0.1"))
-
-
-class Names:
-    """A resolver that gives its answers one after another; the last one stays."""
-
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        self.asked = 0
-
-    async def __call__(self, host: str, port: int) -> list[str]:
-        self.asked += 1
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-
-async def test_a_rebinding_name_leads_only_where_it_was_checked() -> None:
-    wire, names = Wire(), Names(["93.184.215.14"], ["127.0.0.1"])
-    guard = _GuardedNetwork(wire, False, names)
-    await guard.connect_tcp("rebind.example", 443)
-    assert (wire.connected, names.asked) == (["93.184.215.14"], 1)
-    with pytest.raises(httpcore.ConnectError, match="leads to 127"):
-        await guard.connect_tcp("rebind.example", 443)
-    assert wire.connected == ["93.184.215.14"]
-    await guard.sleep(3)
-    assert wire.slept == [3]
-
-
-async def test_one_private_address_among_several_is_enough_to_refuse() -> None:
-    wire = Wire()
-    with pytest.raises(httpcore.ConnectError, match="leads to 10"):
-        await _GuardedNetwork(wire, False, Names(["93.184.215.14", "10.0.0.1"])).connect_tcp("x.example", 443)
-    assert wire.connected == []
-
-
-async def test_a_second_address_stands_in_for_a_dead_first() -> None:
-    wire = Wire("2606:4700::1111")
-    await _GuardedNetwork(wire, False, Names(["2606:4700::1111", "8.8.8.8"])).connect_tcp("x.example", 443)
-    assert wire.connected == ["2606:4700::1111", "8.8.8.8"]
-    wire = Wire("8.8.8.8", "9.9.9.9")
-    with pytest.raises(httpcore.ConnectError, match="dead"):
-        await _GuardedNetwork(wire, False, Names(["8.8.8.8", "9.9.9.9"])).connect_tcp("x.example", 443)
-
-
-async def test_a_resolver_that_never_answers_is_a_time_out() -> None:
-    async def never(host: str, port: int) -> list[str]:
-        await asyncio.Event().wait()
-        return []
-
-    with pytest.raises(httpcore.ConnectTimeout):
-        await _GuardedNetwork(Wire(), False, never).connect_tcp("x.example", 443, timeout=0.01)
-
-
 @pytest.mark.parametrize(
     "url", ["https://127.0.0.1:9/", "https://localhost:9/", "http://127.0.0.1:9/", "https://0x7f.1/"]
 )
@@ -589,7 +462,7 @@ async def test_foreign_servers_are_judged_by_the_public_authorities(authority: P
     for more in ({"ca_file": str(authority / "ca.pem")}, {"verify": False}):
         http = Http(settings(**more), (PUBLIC,), lambda: {})
         own, foreign = http._build(True), http._build(False)
-        own_tls, foreign_tls = (client._transport._pool._ssl_context for client in (own, foreign))  # type: ignore[attr-defined]  # what was built
+        own_tls, foreign_tls = (client._transport._context for client in (own, foreign))  # type: ignore[attr-defined]  # what was built
         assert foreign_tls.verify_mode is ssl.CERT_REQUIRED
         assert foreign_tls.check_hostname
         assert foreign_tls.minimum_version >= ssl.TLSVersion.TLSv1_2

@@ -130,4 +130,16 @@ MIGRATIONS: tuple[str, ...] = (
         error TEXT NOT NULL DEFAULT ''
     );
     """,
+    """
+    -- When the transfer last got further (or was asked for): what its patience is counted from.
+    ALTER TABLE transfers ADD COLUMN progress_at REAL NOT NULL DEFAULT 0;
+
+    -- Breaks that everything of an account takes, or (scope '') the whole queue, since its disk is full.
+    CREATE TABLE holds (
+        scope TEXT PRIMARY KEY,
+        until REAL NOT NULL,
+        words TEXT NOT NULL,
+        level INTEGER NOT NULL
+    );
+    """,
 )

@@ -27,7 +27,7 @@ import sys
 from tui.cli import main
 status = main(sys.argv[1:])
 loaded = {name.split(".")[0] for name in sys.modules}
-heavy = loaded & {"textual", "httpx", "httpcore", "starlette", "uvicorn", "keyring"}
+heavy = loaded & {"textual", "httpx", "aiohttp", "starlette", "uvicorn", "keyring"}
 print("IMPORTED", *sorted(heavy), file=sys.stderr)
 sys.exit(status)
 """

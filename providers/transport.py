@@ -1,0 +1,118 @@
+"""httpx over aiohttp's connections: httpx's own transport takes a whole core for what these do in a third of it.
+
+Why not httpx-aiohttp: it hands the address to aiohttp as text, which is then spelled anew (`%2F` becomes `/`), so that
+a signed link is not the one that was signed; and it reports refused connections, unknown names and certificates as
+time-outs.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import aiohttp
+import httpx
+from yarl import URL
+
+from providers.address import Names
+
+CHUNK_BYTES = 1 << 20
+"""At most so much is handed on at once, and twice as much kept until it is taken."""
+MOST_CONNECTIONS = 100
+KEPT_ALIVE_S = 15.0
+
+_FAULTS: tuple[tuple[type[BaseException], type[httpx.TransportError]], ...] = (
+    (aiohttp.SocketTimeoutError, httpx.ReadTimeout),
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
+    (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
+    (aiohttp.ClientHttpProxyError, httpx.ProxyError),
+    (aiohttp.ClientConnectorError, httpx.ConnectError),
+    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
+    (aiohttp.ClientError, httpx.ReadError),
+    (TimeoutError, httpx.ConnectTimeout),
+    (OSError, httpx.ReadError),
+)
+"""aiohttp's faults by httpx's names; the first that fits."""
+
+
+@contextmanager
+def _by_httpx_names() -> Iterator[None]:
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        kind = next(httpx_kind for fault, httpx_kind in _FAULTS if isinstance(error, fault))
+        if kind is httpx.ConnectError and isinstance(error.__cause__, TimeoutError):
+            kind = httpx.ConnectTimeout
+        raise kind(str(error)) from error
+    except ValueError as error:  # a header of the answer that cannot be one, an address that is none
+        raise httpx.RemoteProtocolError(str(error)) from error
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        content = self._response.content
+        with _by_httpx_names():
+            # Never larger than one chunk, and never waited for until it is full.
+            while chunk := await content.read(CHUNK_BYTES):
+                yield chunk
+
+    async def aclose(self) -> None:
+        self._response.release() if self._response.content.at_eof() else self._response.close()
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Sends httpx's requests. `names` tells where names lead; `proxy`: an HTTP proxy for all of them.
+
+    Redirects are not followed, cookies not kept, the environment is not read, bodies are not decoded. Use it from one
+    event loop only. Raises httpx.TransportError, and what `names` raises.
+    """
+
+    def __init__(self, context: ssl.SSLContext, names: Names, proxy: httpx.URL | None) -> None:
+        self._context = context
+        self._names = names
+        self._proxy = URL(str(proxy)) if proxy else None
+        self._session: aiohttp.ClientSession | None = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                ssl=self._context,
+                resolver=self._names,
+                use_dns_cache=False,
+                limit=MOST_CONNECTIONS,
+                keepalive_timeout=KEPT_ALIVE_S,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
+            )
+        return self._session
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request whose body is bytes, and give the answer as soon as its headers are here."""
+        limits = request.extensions.get("timeout", {})
+        with _by_httpx_names():
+            response = await self._opened().request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                headers=request.headers,
+                data=request.content or None,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=limits.get("connect"), sock_read=limits.get("read")
+                ),
+                proxy=self._proxy,
+                read_bufsize=CHUNK_BYTES,
+            )
+        return httpx.Response(response.status, headers=response.raw_headers, stream=_Stream(response))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
