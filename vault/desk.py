@@ -4,8 +4,6 @@ Reads and queue verbs are quick and may come from any thread. The async use case
 """
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -33,6 +31,7 @@ from vault.rules import why_not_fetch
 from vault.secrets import Secrets
 from vault.syncing import Syncing, SyncReport
 from vault.transfers.queue import Queue
+from vault.transfers.retrying import STEADY, Rhythm
 from vault.views import (
     AccountView,
     AssetView,
@@ -58,10 +57,13 @@ def utc_now() -> datetime:
 class Desk:
     """What reeldesk can do, over one configuration and one ledger."""
 
-    def __init__(self, config: Config, ledger: Ledger, secrets: Secrets, now: Now = utc_now) -> None:
+    def __init__(
+        self, config: Config, ledger: Ledger, secrets: Secrets, now: Now = utc_now, rhythm: Rhythm = STEADY
+    ) -> None:
         self.config = config
         self.secrets = secrets
         self.now = now
+        self._rhythm = rhythm
         self._ledger = ledger
         self._connections = Connections(config, secrets, self._news)
         self._syncing = Syncing(self._connections, ledger, now)
@@ -70,10 +72,17 @@ class Desk:
         """Called, from any thread, when something was queued or steered: a running engine looks at once."""
 
     @classmethod
-    def open(cls, environ: Mapping[str, str], *, config_path: Path | None = None, now: Now = utc_now) -> "Desk":
+    def open(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        config_path: Path | None = None,
+        now: Now = utc_now,
+        rhythm: Rhythm = STEADY,
+    ) -> "Desk":
         """Read the configuration and open the ledger. Raises ConfigError, LedgerError."""
         config = configuration.load(config_path, environ)
-        return cls(config, Ledger(config.ledger_path), Secrets(environ), now)
+        return cls(config, Ledger(config.ledger_path), Secrets(environ), now, rhythm)
 
     def close(self) -> None:
         """Close the ledger; after `aclose` where use cases ran."""
@@ -177,6 +186,8 @@ class Desk:
             secrets={field.name: self.secrets.where(name, field.name) for field in wanted},
             found_by=info.found_by,
             verify=settings.verify,
+            held_until=counts.held_until,
+            held_words=counts.held_words,
             asked=Capability.LIST in info.capabilities or bool(options.get("watch")),
         )
 
@@ -209,6 +220,11 @@ class Desk:
         """Queue a transfer again that failed or was cancelled."""
         self._steer(identity, "retry")
 
+    def hurry(self, identity: AssetId) -> None:
+        """Put a transfer first in line, and let it try now whatever it waits for."""
+        self._ledger.transfers.hurry(identity)
+        self.queued()
+
     def move(self, identity: AssetId, by: int) -> None:
         """Move a transfer up (negative) or down among those that wait."""
         self._ledger.transfers.move(identity, by)
@@ -220,8 +236,7 @@ class Desk:
 
     def new_queue(self) -> Queue:
         """What runs transfers, for one event loop."""
-        owner = f"{socket.gethostname()}:{os.getpid()}"
-        return Queue(self.config, self._ledger, self._connections.connect, owner, self.now)
+        return Queue(self.config, self._ledger, self._connections.connect, self.now, rhythm=self._rhythm)
 
     # The use cases. They raise ProviderError and VaultError, whose words are for a person.
 

@@ -18,6 +18,7 @@ from vault.config import AccountConfig
 from vault.desk import Desk
 from vault.errors import VaultError
 from vault.transfers.queue import Queue
+from vault.transfers.retrying import PATIENCE_S
 from vault.views import TransferState, TransferView
 
 T = TypeVar("T")
@@ -145,7 +146,7 @@ class Engine:
     async def _keep_queue(self, queue: Queue) -> None:
         while True:
             try:
-                await queue.run()
+                await queue.run(patience_s=PATIENCE_S)
             except VaultError as error:
                 self._trouble = error.words
                 await asyncio.sleep(LOOK_S * 10)

@@ -25,5 +25,13 @@ class WrongBytes(VaultError):
     """All bytes arrived, and are not what they should be: asking for the same again would bring the same."""
 
 
+class DiskFull(VaultError):
+    """There is no room for the file; what is there of it is kept."""
+
+
+class PartBusy(VaultError):
+    """Another living process holds the part of this file."""
+
+
 class Overtaken(VaultError):
     """Another process took over this transfer; what this one has must not be committed."""

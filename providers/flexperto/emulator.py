@@ -280,7 +280,10 @@ class FlexpertoEmulator(Emulator):
             return _error(self.not_ready_status, f"the archive is {archive.status}", "ARCHIVE_NOT_READY")
         faults = self.archive_faults.get(archive_id, self.faults)
         if faults.status is not None:
-            return _error(faults.status, "switched off on purpose", "FAULT")
+            refused = _error(faults.status, "switched off on purpose", "FAULT")
+            if faults.retry_after is not None:
+                refused.headers["retry-after"] = faults.retry_after
+            return refused
         if self.store:
             self.store.object_faults[f"{archive_id}.zip"] = faults
             self.store.put(f"{archive_id}.zip", archive.blob)

@@ -1,134 +1,110 @@
-"""`make bench`: one large file, brought home by reeldesk's complete path and by what people do by hand.
+"""`make bench`: what reeldesk's complete path costs beside public tools, in one run on one machine.
 
-The complete path: claim in the ledger, `.part`, SHA-256 while it arrives, fsync, container check, final name, commit.
-Configurations are interleaved, so that a disturbance of the machine meets all alike; medians with minimum and maximum.
+python -m tests.bench [--rounds 5] [--only plain,tls,small,medium,memory,ticks] [--mib 1024]
+    [--write docs/benchmarks.md [--notes FILE]] [--save FILE | --load FILE] [--folder FOLDER] [--seed 3]
 """
 
 import argparse
-import asyncio
-import json
-import os
-import shutil
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
-from providers.emulation import mp4_blob
-from providers.models import AssetId, Delivery
-from vault.desk import Desk
-
-_CONFIG = """
-[vault]
-path = "{folder}/vault"
-[accounts.rooms]
-provider = "temasys"
-base_url = "http://127.0.0.1:{port}"
-auth = "none"
-"""
+from tests.bench import machine, results
+from tests.bench.page import markdown
+from tests.bench.report import text
+from tests.bench.results import BenchError, Results
+from tests.bench.running import Bench
+from tests.bench.servers import Server, nginx
+from tests.bench.workloads import AT_ONCE, FULL_MIB, GROUPS, ROUNDS, WARM, make_file, make_sources, workloads
 
 
-def make_file(path: Path, size: int) -> None:
-    """A file of random bytes whose MP4 boxes are complete."""
-    with path.open("wb") as file:
-        file.write(mp4_blob(size).head)
-        left = size - file.tell()
-        while left > 0:
-            left -= file.write(os.urandom(min(left, 1 << 24)))
-
-
-def shell(command: str) -> Callable[[Path, int], None]:
-    """A command line over {url} and {out}, as a person would type it."""
-
-    def run(folder: Path, port: int) -> None:
-        line = command.format(url=f"http://127.0.0.1:{port}/file.mp4", out=folder / "file.mp4", folder=folder)
-        subprocess.run(line, shell=True, check=True, capture_output=True)
-
-    return run
-
-
-def reeldesk(folder: Path, port: int) -> None:
-    """One recording that a callback announced, fetched through the desk."""
-    (folder / "config.toml").write_text(_CONFIG.format(folder=folder, port=port))
-    environ = {"REELDESK_CONFIG": str(folder / "config.toml"), "REELDESK_DATA": str(folder), "REELDESK_KEYRING": "off"}
-    callback = {
-        "meetingId": "bench",
-        "apiKey": "bench",
-        "unixTime": 1_790_000_000,
-        "roomId": "bench",
-        "participants": 2,
-        "startTime": "2026-11-01T10:00:00Z",
-        "endTime": "2026-11-01T11:00:00Z",
-        "retrievalUrl": f"http://127.0.0.1:{port}/file.mp4",
-    }
-
-    async def fetch(desk: Desk) -> None:
-        delivery = Delivery({"content-type": "application/json"}, json.dumps(callback).encode())
-        await desk.take_in("rooms", delivery)
-        await desk.fetch_now(AssetId.parse("rooms/bench/video.1790000000"))
-        await desk.aclose()
-
-    desk = Desk.open(environ)
-    try:
-        asyncio.run(fetch(desk))
-    finally:
-        desk.close()
-
-
-def configurations() -> dict[str, Callable[[Path, int], None]]:
-    """What is compared: reeldesk, and those of the public tools that this machine has."""
-    by_hand = {
-        "curl -o": "curl -s -o {out} {url}",
-        "curl && sha256sum": "curl -s -o {out} {url} && sha256sum {out}",
-        "curl && openssl dgst -sha256": "curl -s -o {out} {url} && openssl dgst -sha256 {out}",
-        "wget2": "wget2 -q -O {out} {url}",
-        "aria2c -x1": "aria2c -q -x1 --file-allocation=none -d {folder} -o file.mp4 {url}",
-        "rclone copyurl": "rclone copyurl {url} {out}",
-    }
-    tools = {name: shell(line) for name, line in by_hand.items() if shutil.which(line.split()[0])}
-    return {"reeldesk (complete path)": reeldesk, **tools}
-
-
-def measure(size: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each configuration in each round."""
-    figures: dict[str, list[float]] = {name: [] for name in configurations()}
-    with tempfile.TemporaryDirectory(prefix="reeldesk-bench-") as root:
-        source = Path(root) / "source.mp4"
-        make_file(source, size)
-        command = [sys.executable, "-m", "tests.bench.fileserver", str(source)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout is not None
-            port = int(server.stdout.readline())
-            for number in range(rounds):
-                for name, run in configurations().items():
-                    folder = Path(root) / f"{number}"
-                    folder.mkdir()
-                    began = time.perf_counter()
-                    run(folder, port)
-                    figures[name].append(time.perf_counter() - began)
-                    shutil.rmtree(folder)
-            assert server.stdin is not None
-            server.stdin.close()
-    return figures
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--mib", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=5)
+def arguments() -> argparse.Namespace:
+    """What is to be measured, and where it goes."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", default=",".join(GROUPS), help=f"of {','.join(GROUPS)}")
+    parser.add_argument("--mib", type=int, default=FULL_MIB, help="size of the large file; all else shrinks with it")
+    parser.add_argument("--seed", type=int, default=3, help="of the order within each round")
+    parser.add_argument("--folder", type=Path, help="where to work: on the disk that is meant (default: temporary)")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the Markdown page")
+    parser.add_argument("--notes", type=Path, help="Markdown that goes on the page: what the figures say")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep all figures as JSON")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="measure nothing: take what was saved")
     args = parser.parse_args()
-    figures = measure(args.mib << 20, args.rounds)
-    ours = statistics.median(next(iter(figures.values())))
-    print(f"{args.mib} MiB over plain HTTP on loopback, {args.rounds} rounds, interleaved\n")
-    print(f"{'':32}{'median s':>9}{'min':>8}{'max':>8}   reeldesk takes")
-    for name, seconds in figures.items():
-        median = statistics.median(seconds)
-        print(f"{name:32}{median:9.2f}{min(seconds):8.2f}{max(seconds):8.2f}   {ours / median:.2f} of it")
+    args.only = args.only.split(",")
+    if unknown := set(args.only) - set(GROUPS):
+        parser.error(f"--only knows {', '.join(GROUPS)}; not {', '.join(sorted(unknown))}")
+    if args.rounds < 1 or args.mib < 1:
+        parser.error("--rounds and --mib must be at least 1")
+    return args
+
+
+def tell(words: str) -> None:
+    """Progress, beside the tables."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def measure(args: argparse.Namespace) -> Results:
+    """Start the server, run all rounds, stop it. Raises BenchError."""
+    chosen = workloads(args.mib, args.only)
+    with tempfile.TemporaryDirectory(prefix="reeldesk-bench-", dir=args.folder) as name, nginx(Path(name)) as server:
+        folder = Path(name)
+        described = machine.description(folder)
+        tell("making the files")
+        digests = make_all_sources(server, chosen)
+        began = time.monotonic()
+        runs = Bench(server, digests, folder / "scratch", tell).rounds(chosen, args.rounds, args.seed)
+        tell(f"{len(runs)} runs in {time.monotonic() - began:.0f} s")
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    return Results(day, args.mib, args.rounds, args.seed, described, chosen, tuple(runs))
+
+
+def make_all_sources(server: Server, chosen: tuple[results.Workload, ...]) -> dict[str, Mapping[str, str]]:
+    """The server's files; SHA-256 by folder and name."""
+    make_file(server.files / WARM, 1024)
+    digests: dict[str, Mapping[str, str]] = {}
+    for workload in chosen:
+        if workload.folder not in digests:
+            digests[workload.folder] = make_sources(server.files, workload)
+    return digests
+
+
+def stop(_signal: int, _frame: FrameType | None) -> None:
+    """End as if interrupted, so that the server and the files go, too."""
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Measure, print, write. The status: 0, also where bars are missed; 1 when a run failed; 2 without the tools."""
+    args = arguments()
+    signal.signal(signal.SIGTERM, stop)
+    if args.load is None and not machine.supported():
+        tell("the bench reads /proc, so it needs Linux")
+        return 2
+    if args.load is None and (missing := machine.missing()):
+        tell(f"not installed: {', '.join(missing)}; on Debian or Ubuntu: {machine.INSTALL}")
+        return 2
+    try:
+        found = measure(args) if args.load is None else results.load(args.load)
+    except BenchError as error:
+        tell(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(text(found))
+    if args.save is not None:
+        results.save(found, args.save)
+    if args.write is not None:
+        args.write.parent.mkdir(parents=True, exist_ok=True)
+        notes = args.notes.read_text() if args.notes is not None else ""
+        args.write.write_text(markdown(found, notes, AT_ONCE))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,7 +13,9 @@ from providers.emulation import Loopback
 from providers.flexperto.emulator import FlexpertoEmulator
 from providers.models import AssetId
 from vault.desk import Desk
+from vault.transfers.retrying import Rhythm
 
+QUICK = Rhythm(beat_s=0.05, backoff_s=0.02, hold_s=0.2, busy_s=0.05)
 ACCOUNT = "advice"
 
 
@@ -58,6 +60,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     options: str = ""
     vault: str = ""
+    rhythm: Rhythm = QUICK
 
     @property
     def environ(self) -> dict[str, str]:
@@ -75,7 +78,7 @@ class World:
 
     def desk(self) -> Desk:
         self.write()
-        return Desk.open(self.environ, now=self.clock)
+        return Desk.open(self.environ, now=self.clock, rhythm=self.rhythm)
 
     def files(self) -> list[str]:
         """Every file in the vault, relative."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vault.ledger.claiming import Claims
 from vault.ledger.database import Database
 from vault.ledger.history import History
 from vault.ledger.queueing import Transfers
@@ -19,6 +20,7 @@ class Ledger:
         self.recorder = Recorder(self._database, sealer)
         self.reader = Reader(self._database, sealer)
         self.transfers = Transfers(self._database)
+        self.claims = Claims(self._database)
         self.history = History(self._database)
 
     def change_number(self) -> int:

@@ -21,14 +21,15 @@ def show(connection: sqlite3.Connection) -> None:
 class Database:
     """A SQLite file (0600 in a 0700 folder) in WAL mode. Usable from any thread.
 
-    `write()` is a transaction that is on disk when it ends (synchronous FULL). Raises LedgerError with words.
+    `write()` is a transaction that is on disk when it ends, unless it says otherwise. Raises LedgerError with words.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
+        self._users = 0
         self._closed = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,35 +47,48 @@ class Database:
         connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
     def _connection(self) -> sqlite3.Connection:
         held: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if held is None:
+            held = self._connect()
             with self._guard:
-                if self._closed:
-                    raise LedgerError("the ledger is closed")
-                held = self._connect()
                 self._all.append(held)
             self._local.connection = held
         return held
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading."""
-        with self._in_words():
+    def _in_use(self) -> Iterator[sqlite3.Connection]:
+        with self._guard:
+            if self._closed:
+                raise LedgerError("the ledger is closed")
+            self._users += 1
+        try:
             yield self._connection()
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} cannot be used: {error}") from None
+        finally:
+            with self._guard:
+                self._users -= 1
+                self._guard.notify_all()
 
     @contextmanager
-    def write(self, *, visible: bool = True) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of it or nothing, on disk when it ends.
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading."""
+        with self._in_use() as connection:
+            yield connection
 
-        `visible`: it changes what lists show, so that whoever shows one reads it anew (a beat does not).
+    @contextmanager
+    def write(self, *, visible: bool = True, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it or nothing. `durable`: it is on disk when it ends.
+
+        One that is not outlives whatever kills the process, and may be missing after a power cut; it never comes
+        without those before it. `visible`: it changes what lists show, so that whoever shows one reads it anew.
         """
-        with self._in_words():
-            connection = self._connection()
+        with self._in_use() as connection:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -85,16 +99,8 @@ class Database:
                 connection.rollback()
                 raise
 
-    @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self.path} cannot be used: {error}") from None
-
     def _migrate(self) -> None:
-        with self._in_words():
-            connection = self._connection()
+        with self._in_use() as connection:
             have = connection.execute("PRAGMA user_version").fetchone()[0]
             if have > len(MIGRATIONS):
                 raise LedgerError(f"the ledger {self.path} was written by a newer reeldesk; update this one")
@@ -109,9 +115,11 @@ class Database:
                         raise  # else another process made the same step at the same moment
 
     def close(self) -> None:
-        """Close every thread's connection; the file is complete without its -wal afterwards."""
+        """Close every thread's connection, when what is under way is done; the file is then complete without a -wal."""
         with self._guard:
             self._closed = True
+            # A cancelled task leaves its thread at work; to close under it would end the process.
+            self._guard.wait_for(lambda: self._users == 0)
             for connection in self._all:
                 connection.close()
             self._all.clear()

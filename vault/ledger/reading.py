@@ -53,6 +53,8 @@ class AccountCounts:
     faults: int = 0
     synced_at: datetime | None = None
     error: str = ""
+    held_until: datetime | None = None
+    held_words: str = ""
 
 
 class Reader:
@@ -167,7 +169,9 @@ class Reader:
             (SELECT count(*) FROM meetings WHERE account = ?1 AND summary_at_risk) AS at_risk,
             (SELECT count(*) FROM meetings WHERE account = ?1 AND summary_faults) AS faults,
             (SELECT synced_at FROM accounts WHERE name = ?1) AS synced_at,
-            (SELECT error FROM accounts WHERE name = ?1) AS error
+            (SELECT error FROM accounts WHERE name = ?1) AS error,
+            (SELECT until FROM holds WHERE scope = ?1) AS held_until,
+            (SELECT words FROM holds WHERE scope = ?1) AS held_words
             FROM assets a WHERE a.account = ?1"""
         with self._database.read() as connection:
             row = connection.execute(sql, (name,)).fetchone()
@@ -179,6 +183,8 @@ class Reader:
             row["faults"],
             moment(row["synced_at"]),
             row["error"] or "",
+            moment(row["held_until"]),
+            row["held_words"] or "",
         )
 
     def totals(self) -> Totals:

@@ -145,8 +145,10 @@ def meeting_row(row: sqlite3.Row, assets: list[sqlite3.Row]) -> MeetingRow:
     )
 
 
-TRANSFERS = """SELECT t.*, a.identity, m.title FROM transfers t JOIN assets a ON a.id = t.asset_id
-    JOIN meetings m ON m.id = a.meeting_id"""
+TRANSFERS = """SELECT t.*, a.identity, m.title, h.until AS held_until, h.words AS held_words
+    FROM transfers t JOIN assets a ON a.id = t.asset_id JOIN meetings m ON m.id = a.meeting_id
+    LEFT JOIN holds h
+    ON h.scope = (SELECT scope FROM holds WHERE scope IN ('', t.account) ORDER BY until DESC LIMIT 1)"""
 
 
 def transfer_view(row: sqlite3.Row) -> TransferView:
@@ -154,6 +156,7 @@ def transfer_view(row: sqlite3.Row) -> TransferView:
     left = None if row["total"] is None else max(0, row["total"] - row["received"])
     running = row["state"] == TransferState.RUNNING
     rate = row["rate"] if running else None
+    again_at, words = _waits(row)
     return TransferView(
         asset=AssetId.parse(row["identity"]),
         title=row["title"],
@@ -163,6 +166,17 @@ def transfer_view(row: sqlite3.Row) -> TransferView:
         rate=rate,
         eta_s=left / rate if left is not None and rate else None,
         attempts=row["attempts"],
-        words=row["words"],
-        owner=row["owner"],
+        words=words,
+        owner=row["owner"].rpartition(":")[0],  # the last part tells one desk of a process from another
+        again_at=moment(again_at),
     )
+
+
+def _waits(row: sqlite3.Row) -> tuple[float | None, str]:
+    """When a transfer (a row of TRANSFERS) is tried next, where it waits for that, and what it says."""
+    own = row["not_before"] if row["state"] == TransferState.WAITING else None
+    if row["state"] not in (TransferState.QUEUED, TransferState.WAITING) or row["held_until"] is None:
+        return own, row["words"]
+    if own is not None and own >= row["held_until"]:
+        return own, row["words"]
+    return row["held_until"], row["held_words"]

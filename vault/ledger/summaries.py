@@ -29,3 +29,9 @@ def refresh(connection: sqlite3.Connection, meeting_ids: Iterable[int]) -> None:
                 meeting_id,
             ),
         )
+
+
+def refresh_of(connection: sqlite3.Connection, asset_id: int) -> None:
+    """Recompute the summary of an asset's meeting, inside the caller's transaction."""
+    row = connection.execute("SELECT meeting_id FROM assets WHERE id = ?", (asset_id,)).fetchone()
+    refresh(connection, [row["meeting_id"]])

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from vault.errors import VaultError
+from vault.errors import DiskFull, PartBusy, VaultError
 from vault.transfers.ranges import Validator
 
 _READ_BLOCK = 1 << 20
@@ -26,7 +26,7 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 def in_words(error: OSError, path: Path) -> VaultError:
     """A fault of the disk, for a person."""
     if error.errno in _NO_SPACE:
-        return VaultError(f"no space left for {path}; make room, then retry: what is there is kept and resumed")
+        return DiskFull(f"no space left for {path}: make room; what is there is kept and resumed")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return VaultError(f"{path} may not be written: {error.strerror}")
     if error.errno == errno.ELOOP:
@@ -44,6 +44,7 @@ def open_folder(root: Path, folders: Iterable[str], *, create: bool) -> int:
             if create:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, 0o700, dir_fd=descriptor)
+                    os.fsync(descriptor)  # else a power cut could take a proven file with its folder
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             inner = os.open(name, flags, dir_fd=descriptor)
         except NotADirectoryError as error:  # what the system says of a link, too
@@ -99,9 +100,20 @@ class Part:
         """Bytes that are here and are in `digest`."""
         self.resumed = False
         """Whether the first of them are from an earlier transfer."""
-        self._durable = 0
+        self.durable = 0
+        """Bytes that are surely on disk, and noted, so that a later transfer can continue after them."""
+        self._noted_digest = ""
         self._busy = threading.Lock()
         self._closed = False
+
+        self._blank = os.fstat(self._descriptor).st_size == 0 and not self._is_noted()
+
+    def _is_noted(self) -> bool:
+        try:
+            os.stat(self._side, dir_fd=self._folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _open_locked(self) -> int:
         while True:
@@ -113,7 +125,7 @@ class Part:
                     return descriptor
             except BlockingIOError:
                 os.close(descriptor)
-                raise VaultError(f"{self.path} is being fetched by another process") from None
+                raise PartBusy(f"{self.path} is being fetched by another process") from None
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -157,7 +169,7 @@ class Part:
                 return None
             try:
                 note = json.loads(os.read(descriptor, 65_536))
-                durable = int(note["durable"])
+                durable, digest = int(note["durable"]), str(note["sha256"])
                 known = Validator(str(note["etag"]), str(note["last_modified"]), note["total"])
             except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 return None
@@ -165,34 +177,50 @@ class Part:
                 os.close(descriptor)
             if not known.condition or not 0 < durable <= os.fstat(self._descriptor).st_size:
                 return None
-            self._durable = durable
+            self.durable, self._noted_digest = durable, digest
             return known
 
-    def take_up(self) -> None:
-        """Continue after `saved()`: drop what was not surely on disk, and hash what was."""
+    def take_up(self) -> bool:
+        """Continue after `saved()`: drop what was not surely on disk, and hash what was.
+
+        False when those are not the bytes that were noted (a bad disk, a power cut, another hand): start over.
+        """
         with self._at_work():
-            if self.size != self._durable:  # else it broke off just now, and was hashed while it arrived
+            if self.size != self.durable:  # else it broke off just now, and was hashed while it arrived
                 self._rewind()
-                while self.size < self._durable:
-                    block = os.pread(self._descriptor, min(_READ_BLOCK, self._durable - self.size), self.size)
+                while self.size < self.durable:
+                    block = os.pread(self._descriptor, min(_READ_BLOCK, self.durable - self.size), self.size)
                     if not block:
-                        raise VaultError(f"{self.path}.part became shorter while it was read")
+                        return False
                     self.digest.update(block)
                     self.size += len(block)
             self.resumed = True
             os.ftruncate(self._descriptor, self.size)
+            return self.digest.hexdigest() == self._noted_digest
+
+    def tail(self, most: int) -> bytes:
+        """The last bytes that are here, at most so many."""
+        with self._at_work():
+            length = min(most, self.size)
+            return os.pread(self._descriptor, length, self.size - length)
 
     def start_over(self) -> None:
         """Drop what is here."""
         with self._at_work():
             self._forget()
             self._rewind()
+            self.durable = 0
             os.ftruncate(self._descriptor, 0)
 
     def _rewind(self) -> None:
         self.digest = hashlib.sha256()
         self.size = 0
         self.resumed = False
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing is here that would have to be dropped."""
+        return self._blank and self.size == 0
 
     def spoil(self) -> None:
         """What is here proved wrong: keep the bytes for whoever wants to look, but never continue from them."""
@@ -202,6 +230,7 @@ class Part:
     def write(self, chunks: list[bytes]) -> None:
         """Append, and hash on the way."""
         with self._at_work():
+            self._blank = False
             for chunk in chunks:
                 view, at = memoryview(chunk), self.size
                 while view:
@@ -213,14 +242,16 @@ class Part:
     def checkpoint(self, known: Validator) -> None:
         """Bring what is here to the disk, and note it, so that a later transfer can continue from there."""
         with self._at_work():
+            digest = self.digest.hexdigest()
             note = {
                 "durable": self.size,
+                "sha256": digest,
                 "etag": known.etag,
                 "last_modified": known.last_modified,
                 "total": known.total,
             }
             temporary = f"{self._side}.new"
-            _to_disk(self._descriptor)
+            _to_disk(self._descriptor, fully=False)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(temporary, flags, 0o600, dir_fd=self._folder)
             with os.fdopen(descriptor, "wb") as file:
@@ -228,6 +259,7 @@ class Part:
                 file.flush()
                 os.fsync(descriptor)
             os.replace(temporary, self._side, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            self.durable, self._noted_digest = self.size, digest
 
     def _forget(self) -> None:
         for name in (self._side, f"{self._side}.new"):
@@ -248,7 +280,7 @@ class Part:
     def to_disk(self) -> None:
         """Fsync the bytes. Before the proof is written down."""
         with self._at_work():
-            _to_disk(self._descriptor)
+            _to_disk(self._descriptor, fully=True)
 
     def publish(self) -> None:
         """Give the file its final name, never replacing one that is there, and bring the folder to the disk."""
@@ -277,9 +309,12 @@ class Part:
                 os.close(self._folder)
 
 
-def _to_disk(descriptor: int) -> None:
+def _to_disk(descriptor: int, *, fully: bool) -> None:
+    """The bytes, and the length that is needed to read them; `fully`: also what else the folder tells of the file."""
     full = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone leaves the bytes in the drive's cache
     if full is not None:
         fcntl.fcntl(descriptor, full)
-    else:
+    elif fully:
         os.fsync(descriptor)
+    else:
+        os.fdatasync(descriptor)

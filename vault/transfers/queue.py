@@ -7,33 +7,39 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
-from providers.base import NotFound, Provider, ProviderError, Source
+from providers.base import Provider, ProviderError, Source
 from providers.models import AssetId
 from vault.config import Config
-from vault.errors import LedgerError, Overtaken, VaultError, WrongBytes
+from vault.errors import DiskFull, LedgerError, Overtaken, PartBusy, VaultError, WrongBytes
 from vault.ledger import Ledger
-from vault.ledger.queueing import Claim
-from vault.proof import Proof
-from vault.transfers import held, naming
-from vault.transfers.fetch import Meter, Work, fetch
-from vault.transfers.part import Part
+from vault.ledger.claiming import EVERYTHING, Beat, Claim, Hold, Terms
+from vault.presence import Presence
+from vault.transfers import retrying
+from vault.transfers.fetch import Work, fetch
+from vault.transfers.placing import Place, Placing
+from vault.transfers.pouring import Flow, Meter
+from vault.transfers.retrying import STEADY, Rhythm
+from vault.transfers.throttle import Throttle
 from vault.views import TransferView
 
-BEAT_S = 1.0
-MAX_ATTEMPTS = 6
-BACKOFF_S = 2.0
-BACKOFF_CAP_S = 60.0
+T = TypeVar("T")
+
+_WISHED = {"pause": "paused", "cancel": "cancelled"}
 
 
 @dataclass
 class _Running:
     claim: Claim
-    meter: Meter
+    meter: Meter = field(default_factory=Meter)
+    task: "asyncio.Task[None] | None" = None
+    wish: str = ""
+    done: bool = False
     rate: float | None = None
     _samples: list[tuple[float, int]] = field(default_factory=list)
 
@@ -44,6 +50,19 @@ class _Running:
         (first, before), (last, after) = self._samples[0], self._samples[-1]
         self.rate = max(0.0, (after - before) / (last - first)) if last - first >= 0.5 else self.rate
 
+    def outlived(self, scope: str, hold: Hold) -> bool:
+        """Whether this shows that a break is over: it began after it, and gets bytes; for a full disk, on the disk."""
+        if self.claim.taken_at < hold.until:
+            return False
+        if scope == EVERYTHING:
+            return self.done or self.reached > 0
+        return scope == self.claim.identity.account
+
+    @property
+    def reached(self) -> int:
+        """Bytes, when a later attempt can continue further than any before; else 0."""
+        return self.meter.durable if self.meter.durable >= self.claim.furthest + retrying.PROGRESS_BYTES else 0
+
 
 class Queue:
     """Runs what is queued, at most `workers` at once, on one event loop; what it shows may be asked from any thread."""
@@ -53,21 +72,27 @@ class Queue:
         config: Config,
         ledger: Ledger,
         connect: Callable[[str], Awaitable[Provider]],
-        owner: str,
         now: Callable[[], datetime],
+        *,
         jitter: Callable[[], float] = random.random,
+        rhythm: Rhythm = STEADY,
     ) -> None:
         self._config = config
         self._ledger = ledger
         self._connect = connect
-        self._owner = owner
         self._now = now
         self._jitter = jitter
+        self._rhythm = rhythm
+        self._placing = Placing(config, ledger)
         self._running: dict[AssetId, _Running] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._nudged = asyncio.Event()
-        self.changed: Callable[[], None] = lambda: None
-        """Called when a transfer began or ended."""
+        self._fault: BaseException | None = None
+        self._trouble = retrying.Trouble()
+        self._patience_s = 0.0
+        self._threads: ThreadPoolExecutor | None = None
+        """While it runs; so that a slow disk does not keep others of this process from theirs."""
+        self._throttle = Throttle(config.max_bytes_per_s)
+        self._throttles = {name: Throttle(each.max_bytes_per_s) for name, each in config.accounts.items()}
 
     def nudge(self) -> None:
         """Look into the ledger again now (on the queue's loop)."""
@@ -94,206 +119,213 @@ class Queue:
             words=meter.words,
         )
 
-    async def run(self, *, only: Iterable[AssetId] | None = None, drain: bool = False) -> None:
+    async def run(self, *, only: Iterable[AssetId] | None = None, drain: bool = False, patience_s: float = 0.0) -> None:
         """Work until cancelled; with `drain` until nothing (of `only`) is left to do.
 
+        With `patience_s` what is wrong with a service as a whole, or a full disk, is waited out so long for each
+        transfer, in breaks that all processes keep to; without, a transfer's own attempts are all that is waited for.
         What is in progress when it is cancelled stops cleanly: its part stays, and it is queued again.
         """
-        chosen = None if only is None else frozenset(only)
+        self._patience_s = patience_s
+        self._threads = threads = ThreadPoolExecutor(self._config.workers + 2, "transfers")
+        presence = await self._on_disk(Presence, self._config.data / "workers")
+        beating = asyncio.create_task(self._keep_beating())
         try:
+            chosen = None if only is None else await self._on_disk(self._ledger.claims.ids, list(only))
+            terms = Terms(presence.name, self._config.workers_per_account, chosen, heed_holds=patience_s > 0)
             while True:
                 self._nudged.clear()
-                more = await self._start_what_may(chosen)
-                if drain and not self._tasks and not more:
+                await self._start_what_may(terms, presence)
+                if drain and not self._running and not await self._on_disk(self._ledger.claims.pending, chosen):
                     return
-                await self._rest(chosen)
+                with contextlib.suppress(TimeoutError):  # not wait_for: in 3.11 it loses a cancellation
+                    async with asyncio.timeout(self._rhythm.beat_s):
+                        await self._nudged.wait()
+                if self._fault is not None:
+                    raise self._fault  # what nothing below expected must not pass in silence
         finally:
-            for task in self._tasks:
+            tasks = [beating, *(each.task for each in self._running.values() if each.task is not None)]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.shield(self._on_disk(presence.close))
+            self._threads = None
+            # A cancelled task leaves its thread at work, with the ledger and its part: nobody may close them under it.
+            await asyncio.shield(asyncio.to_thread(threads.shutdown))
 
-    async def _start_what_may(self, only: frozenset[AssetId] | None) -> bool:
-        """Start what can be claimed; whether anything is left that will be able to later."""
-        while len(self._tasks) < self._config.workers:
-            start = await asyncio.to_thread(self._ledger.transfers.next_start, only)
-            if start is None or start > self._now().timestamp():
-                break
-            claim = await asyncio.to_thread(
-                self._ledger.transfers.claim,
-                self._owner,
-                self._now().timestamp(),
-                per_account=self._config.workers_per_account,
-                only=only,
-            )
-            if claim is None:
-                break
-            task = asyncio.create_task(self._work(claim))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
-        return await asyncio.to_thread(self._ledger.transfers.next_start, only) is not None
+    def _on_disk(self, function: Callable[..., T], *args: object) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+
+    async def _start_what_may(self, terms: Terms, presence: Presence) -> None:
+        room = self._config.workers - len(self._running)
+        if room <= 0:
+            return
+        for claim in await self._on_disk(self._take, terms, presence, room):
+            running = self._running[claim.identity] = _Running(claim)
+            running.task = asyncio.create_task(self._work(running))
+            running.task.add_done_callback(self._ended)
+
+    def _take(self, terms: Terms, presence: Presence, room: int) -> tuple[Claim, ...]:
+        dead = presence.gone(self._ledger.claims.owners())
+        return self._ledger.claims.take(replace(terms, dead=dead), self._now().timestamp(), room)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
         self._nudged.set()
-        if not task.cancelled():
-            task.result()  # a fault that nothing below expected must not pass in silence
+        if not task.cancelled() and task.exception() is not None:
+            self._fault = task.exception()
 
-    async def _rest(self, only: frozenset[AssetId] | None) -> None:
-        """Until nudged, a transfer ends, or the next one may start; at the longest a second (others queue, too).
+    async def _keep_beating(self) -> None:
+        """Once a second tell the ledger what is alive and how far it is, and do what is wished of it."""
+        while True:
+            await asyncio.sleep(self._rhythm.beat_s)
+            running = list(self._running.values())
+            for each in running:
+                each.sample(time.monotonic())
+            beats = [Beat(each.claim, each.meter.received, each.meter.total, each.rate) for each in running]
+            if not beats:
+                continue
+            try:
+                wishes = await self._on_disk(self._ledger.claims.beat, beats, self._now().timestamp())
+                await self._go_on([each for each in running if each.meter.arrived >= retrying.PROGRESS_BYTES])
+            except LedgerError:
+                continue  # a claim without beats goes stale in time, and its commit is refused
+            for each in running:
+                each.wish = wishes[each.claim.identity]
+                if each.wish and each.task is not None:
+                    each.task.cancel()
 
-        What could start already was not to be had: all workers are busy, or the account has its share.
-        """
-        start = await asyncio.to_thread(self._ledger.transfers.next_start, only)
-        ahead = 0.0 if start is None else start - self._now().timestamp()
-        wait = min(BEAT_S, ahead) if ahead > 0 else BEAT_S
-        with contextlib.suppress(TimeoutError):  # not wait_for: in 3.11 it loses a cancellation that meets a nudge
-            async with asyncio.timeout(wait):
-                await self._nudged.wait()
+    async def _go_on(self, through: Sequence[_Running]) -> None:
+        """What began after a break and gets bytes shows that the break of its account, or of all, is over."""
+        for each in through:
+            self._trouble.worked(each.claim.identity.account)
+        holds = await self._on_disk(self._ledger.claims.holds) if through else {}
+        over = [scope for scope, hold in holds.items() if any(each.outlived(scope, hold) for each in through)]
+        if over:
+            await self._on_disk(self._ledger.claims.go_on, over)
 
-    async def _work(self, claim: Claim) -> None:
+    async def _work(self, running: _Running) -> None:
         """One claimed transfer, to its end; every way to fail ends in words in the ledger."""
-        transfers = self._ledger.transfers
-        running = _Running(claim, Meter())
-        self._running[claim.identity] = running
-        self.changed()
-        work = asyncio.create_task(self._fetch(claim, running.meter))
-        wish = ""
+        claim = running.claim
         try:
-            wish = await self._watch(work, running)
-            proof = await work
-            await asyncio.to_thread(transfers.commit, claim, proof, self._now().timestamp())
+            await self._fetch(claim, running.meter)
+            running.done = True
+            await self._go_on([running])
         except asyncio.CancelledError:
-            await self._give_up(work)
-            state = {"pause": "paused", "cancel": "cancelled"}.get(wish, "queued")
-            await self._settle(transfers.step_back, claim, state, self._now().timestamp())
-            if not wish:
+            if running.wish == "leave":
+                return
+            state = _WISHED.get(running.wish, "queued")
+            await self._settle(self._ledger.claims.step_back, claim, state, self._now().timestamp())
+            if not running.wish:
                 raise
         except Overtaken:
-            await self._give_up(work)
+            return
         except ProviderError as error:
-            await self._give_up(work)
-            await self._settle(transfers.fail, claim, error.words, *self._next_attempt(claim, error))
-        except WrongBytes as error:
-            await self._settle(transfers.fail_for_good, claim, error.words, self._now().timestamp())
+            await self._settle(self._failed, running, error)
+        except DiskFull as error:
+            await self._settle(self._disk_is_full, running, error)
+        except PartBusy as error:
+            now = self._now().timestamp()
+            again_at = now + self._rhythm.busy_s
+            await self._settle(self._fail, running, error.words, again_at, claim.attempts - 1)
         except VaultError as error:
-            await self._give_up(work)
-            await self._settle(transfers.fail, claim, error.words, self._now().timestamp(), None)
+            await self._settle(self._fail, running, error.words, None, claim.attempts)
+            if isinstance(error, WrongBytes):
+                await self._settle(self._ledger.claims.mark_wrong, claim)
         finally:
             del self._running[claim.identity]
-            self.changed()
 
     async def _settle(self, verb: Callable[..., None], *args: object) -> None:
         try:
-            await asyncio.shield(asyncio.to_thread(verb, *args))
+            await asyncio.shield(self._on_disk(verb, *args))
         except Overtaken:
             return  # it is another's by now, and so is its end
         except LedgerError:
             return  # without beats the claim goes stale, and whoever takes it next finds the part or the file
 
-    @staticmethod
-    async def _give_up(work: "asyncio.Task[Proof]") -> None:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+    # How an attempt ends that failed; these block.
 
-    def _next_attempt(self, claim: Claim, error: ProviderError) -> tuple[float, float | None]:
+    def _fail(self, running: _Running, words: str, again_at: float | None, attempts: int) -> None:
         now = self._now().timestamp()
-        if not error.transient or claim.attempts >= MAX_ATTEMPTS:
-            return now, None
-        wait = min(BACKOFF_CAP_S, BACKOFF_S * 2 ** (claim.attempts - 1)) * (0.5 + self._jitter() / 2)
-        return now, now + max(wait, error.retry_after_s or 0.0)
+        claims = self._ledger.claims
+        claims.fail(running.claim, words, now, again_at, attempts=max(attempts, 0), reached=running.reached)
 
-    async def _watch(self, work: "asyncio.Task[Proof]", running: _Running) -> str:
-        """Beat once a second until the transfer ends or something else is wished of it."""
-        while True:
-            done, _ = await asyncio.wait({work}, timeout=BEAT_S)
-            if done:
-                return ""
-            running.sample(time.monotonic())
-            meter = running.meter
-            wish = await asyncio.to_thread(
-                self._ledger.transfers.beat,
-                running.claim,
-                self._now().timestamp(),
-                meter.received,
-                meter.total,
-                running.rate,
-            )
-            if wish:
-                work.cancel()
-                return wish
+    def _failed(self, running: _Running, error: ProviderError) -> None:
+        claim, now = running.claim, self._now().timestamp()
+        account = claim.identity.account
+        if self._is_waited_out(running, now) and retrying.is_account_wide(error):
+            held = self._ledger.claims.holds().get(account)
+            if held is not None or self._trouble.failed(account, str(claim.identity), error):
+                least = error.retry_after_s or 0.0
+                hold = retrying.next_hold(error.words, held, now, at_least_s=least, first_s=self._rhythm.hold_s)
+                self._ledger.claims.hold(account, hold)
+                # It is the service that fails, not this file: the attempt does not count.
+                self._fail(running, error.words, hold.until, claim.attempts - 1)
+                return
+        progressed = running.reached > 0
+        again = retrying.after(
+            error, claim.attempts, progressed=progressed, jitter=self._jitter(), backoff_s=self._rhythm.backoff_s
+        )
+        if again is None:
+            self._fail(running, error.words, None, claim.attempts)
+        else:
+            self._fail(running, error.words, now + again.wait_s, again.attempts)
 
-    async def _fetch(self, claim: Claim, meter: Meter) -> Proof:
+    def _disk_is_full(self, running: _Running, error: DiskFull) -> None:
+        claim, now = running.claim, self._now().timestamp()
+        if not self._is_waited_out(running, now):
+            self._fail(running, error.words, None, claim.attempts)
+            return
+        held = self._ledger.claims.holds().get(EVERYTHING)
+        hold = retrying.next_hold(error.words, held, now, first_s=self._rhythm.hold_s, cap_s=self._rhythm.hold_s)
+        self._ledger.claims.hold(EVERYTHING, hold)
+        self._fail(running, error.words, hold.until, claim.attempts - 1)
+
+    def _is_waited_out(self, running: _Running, now: float) -> bool:
+        since = now if running.reached else running.claim.progress_at
+        return now - since < self._patience_s
+
+    # One attempt.
+
+    async def _fetch(self, claim: Claim, meter: Meter) -> None:
         provider = await self._connect(claim.identity.account)
-        relative = await asyncio.to_thread(self._destination, claim)
-        view = await asyncio.to_thread(self._ledger.reader.asset, claim.identity)
-        assert view is not None
-        present = await asyncio.to_thread(self._already_there, claim, relative, view.extension)
-        if present is not None:
-            return present
-        part = await self._open_part(relative)
+        place = await self._open(claim)
+        if place.part is None:
+            assert place.proof is not None
+            await self._on_disk(self._ledger.claims.commit, claim, place.proof, self._now().timestamp())
+            return
+        throttles = (self._throttle, self._throttles[claim.identity.account])
+        first = [place.asset]
+
+        async def resolve() -> Source:
+            asset = first.pop() if first else await self._on_disk(self._placing.asset, claim)
+            return await provider.locate(asset)
+
         try:
             work = Work(
-                resolve=lambda: self._resolve(provider, claim.identity),
+                resolve=resolve,
                 opener=provider.opener,
-                extension=view.extension,
-                prepare=lambda proof: asyncio.to_thread(self._ledger.transfers.prepare, claim, proof),
+                extension=place.asset.extension,
+                prepare=lambda proof: self._ledger.claims.prepare(claim, proof),
+                commit=lambda proof: self._ledger.claims.commit(claim, proof, self._now().timestamp()),
                 now=self._now,
+                flow=Flow(tuple(each for each in throttles if each), disk=self._threads),
             )
-            return await fetch(work, part, meter)
+            await fetch(work, place.part, meter)
         finally:
-            await asyncio.shield(asyncio.to_thread(part.close))
+            await asyncio.shield(self._on_disk(place.part.close))
 
-    async def _open_part(self, relative: PurePosixPath) -> Part:
-        """Opening goes on in its thread when this is cancelled; the lock must not outlive that."""
-        opening = asyncio.ensure_future(asyncio.to_thread(Part, self._config.vault_path, relative))
+    async def _open(self, claim: Claim) -> Place:
+        """Opening goes on in its thread when this is cancelled; the part's lock must not outlive that."""
+        opening = asyncio.ensure_future(self._on_disk(self._placing.open, claim))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_part)
             raise
 
-    async def _resolve(self, provider: Provider, identity: AssetId) -> Source:
-        asset = await asyncio.to_thread(self._ledger.reader.source, identity)
-        if asset is None:
-            raise NotFound(f"{identity} is not known any more")
-        return await provider.locate(asset)
 
-    def _destination(self, claim: Claim) -> PurePosixPath:
-        """Where the file is to lie: fixed with the first attempt, whatever the meeting is called later."""
-        root = self._config.vault_path
-        if claim.path is not None and Path(claim.path).is_relative_to(root):
-            return PurePosixPath(Path(claim.path).relative_to(root).as_posix())
-        asset = self._ledger.reader.asset(claim.identity)
-        assert asset is not None
-        meeting = self._ledger.reader.meeting(claim.identity.account, claim.identity.meeting)
-        day = (meeting.started_at if meeting else None) or asset.first_seen
-        path = naming.relative_path(self._config.template, claim.identity, asset.title, asset.extension, day)
-        if not self._ledger.transfers.fix_path(claim, str(root / path)):
-            path = naming.told_apart(path, claim.identity)
-            self._ledger.transfers.fix_path(claim, str(root / path))
-        return path
-
-    def _already_there(self, claim: Claim, relative: PurePosixPath, extension: str) -> Proof | None:
-        """The proof of a file that is there under its final name, which it got just before the process died.
-
-        A damaged one is set aside, so that its name is free.
-        """
-        root = self._config.vault_path
-        reading = held.read_again(root, relative, extension)
-        if reading is None:
-            return None
-        proof = claim.prepared
-        if proof is not None and (reading.size, reading.sha256) == (proof.size, proof.sha256):
-            left_over = Part(root, relative)
-            left_over.remove()
-            left_over.close()
-            return proof
-        if proof is not None:
-            held.set_aside(root, relative)
-            return None
-        raise VaultError(f"a file that reeldesk did not write lies at {root / relative}; move it, then retry")
-
-
-def _close_part(opening: "asyncio.Future[Part]") -> None:
+def _close_part(opening: "asyncio.Future[Place]") -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+        part = opening.result().part
+        if part is not None:
+            part.close()

@@ -1,5 +1,6 @@
 """What an answer to a request for the rest of a file means. Pure; decides on headers alone.
 
+Some of the last bytes that are here are asked for again, to be compared; so an honest server never answers 416.
 Sources: RFC 9110 sections 13.1.5 (If-Range), 14.4 (Content-Range), 15.5.17 (416).
 """
 
@@ -8,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
-_UNSATISFIED = re.compile(r"bytes\s+\*/(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,6 @@ class StartOver:
     """What is here cannot be continued: ask again for the whole file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
-    """Nothing is missing: what is here is the whole file."""
-
-
 def stated_total(status: int, headers: Mapping[str, str]) -> int | None:
     """The whole file's length as the answer states it; None when it does not, or not readably."""
     found = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
@@ -69,16 +64,12 @@ def stated_total(status: int, headers: Mapping[str, str]) -> int | None:
     return int(length) if status != 206 and length.isascii() and length.isdigit() else None
 
 
-def decide(
-    status: int, headers: Mapping[str, str], offset: int, known: Validator | None
-) -> Body | StartOver | Complete | None:
-    """What an answer with status 200, 206 or 416 means when `offset` bytes are here; None for any other status."""
+def decide(status: int, headers: Mapping[str, str], offset: int, known: Validator | None) -> Body | StartOver | None:
+    """What an answer with status 200, 206 or 416 means when bytes from `offset` on were asked for; else None."""
     found = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     told = Validator.of(status, headers)
     if status == 416:
-        total = _UNSATISFIED.fullmatch(headers.get("content-range", "").strip())
-        complete = offset and total and int(total.group(1)) == offset and known and known.total == offset
-        return Complete() if complete else StartOver()
+        return StartOver()
     if status == 206 or (status == 200 and found and offset):
         if not found or known is None or not known.fits(told):
             return StartOver()

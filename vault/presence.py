@@ -1,0 +1,56 @@
+"""Who is at work on a ledger: a locked file for each, so that a process that was killed is known to be gone at once."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from vault.errors import VaultError
+
+
+class Presence:
+    """One worker's name, `host:pid:token`, for as long as it is not closed. Its calls block, briefly."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._folder = folder
+        self._path = folder / self.name
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise VaultError(f"{self._path} cannot be written: {error.strerror}") from None
+
+    def gone(self, owners: frozenset[str]) -> frozenset[str]:
+        """Which of them are surely not at work any more. Of another machine's nothing is known."""
+        host = f"{socket.gethostname()}:"
+        return frozenset(owner for owner in owners if owner.startswith(host) and self._is_gone(owner))
+
+    def _is_gone(self, owner: str) -> bool:
+        if owner == self.name or "/" in owner:
+            return False
+        try:
+            descriptor = os.open(self._folder / owner, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False  # it lives, or flock says nothing here
+        else:
+            with contextlib.suppress(OSError):
+                os.unlink(self._folder / owner)
+            return True
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Leave."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        os.close(self._descriptor)
