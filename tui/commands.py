@@ -89,8 +89,17 @@ COMMANDS: tuple[Command, ...] = (
     _c("transfer.cancel", "x", "Cancel", "Cancel the transfer.", _RECORDED, _ACT, 10),
     _c("transfer.pause", "p", "Pause", "Pause the transfer, or let it go on.", _RECORDED, _ACT, 11),
     _c("transfer.retry", "t", "Retry", "Try an ended transfer again.", TRANSFERS, _ACT, 3),
-    _c("transfer.later", "J", "Later", "Move the transfer down in the queue.", TRANSFERS, _ACT, 4),
-    _c("transfer.sooner", "K", "Sooner", "Move the transfer up in the queue.", TRANSFERS, _ACT, 5),
+    _c(
+        "transfer.now",
+        "n",
+        "Now",
+        "Put the transfer first in the queue, and try at once what it waits for.",
+        TRANSFERS,
+        _ACT,
+        4,
+    ),
+    _c("transfer.later", "J", "Later", "Move the transfer down in the queue.", TRANSFERS, _ACT, 18),
+    _c("transfer.sooner", "K", "Sooner", "Move the transfer up in the queue.", TRANSFERS, _ACT, 12),
     _c(
         "sync", "r", "Sync", "Ask the services now: the selected account, or all.", DESK | TRANSFERS | ACCOUNTS, _ACT, 7
     ),

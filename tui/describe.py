@@ -1,15 +1,15 @@
-"""A meeting, its assets and an account in lines: what the panes show. Pure: values in, lines out."""
+"""A meeting, its assets, a transfer and an account in lines: what the panes show. Pure: values in, lines out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from tui import label
 from tui.label import Glyphs, plain
-from tui.rows import health, state_cell
+from tui.rows import TRANSFER_INKS, health, is_due, left_words, progress_words, state_cell, wait_words, words_now
 from tui.widgets.ink import Line, wrap
 from tui.widgets.lines import Row
 from vault.proof import Outcome, Proof
-from vault.views import AccountView, AssetView, Event, MeetingView
+from vault.views import AccountView, AssetView, Event, LocalState, MeetingView, TransferState, TransferView
 
 _OUTCOMES = {
     Outcome.PASSED: ("passed", "good"),
@@ -18,6 +18,8 @@ _OUTCOMES = {
     Outcome.UNREADABLE: ("could not be read", "warn"),
 }
 _INDENT = 2
+OURS = "this desk"
+"""Who runs what this process runs."""
 
 
 def field(name: str, value: str, width: int, ink: str = "") -> list[Row]:
@@ -126,6 +128,11 @@ def proof_rows(proof: Proof | None, width: int, glyphs: Glyphs) -> list[Row]:
     rows = heading("Proof", width, glyphs)
     if proof is None:
         return rows + words("none: nothing of it was ever fetched and checked here", width, "dim")
+    return rows + _check_rows(proof, width)
+
+
+def _check_rows(proof: Proof, width: int) -> list[Row]:
+    rows: list[Row] = []
     for check in proof.checks:
         outcome, ink = _OUTCOMES[check.outcome]
         rows += field(check.name, f"{outcome}: {check.words}", width, ink)
@@ -140,11 +147,114 @@ def _details(title: str, details: Mapping[str, str], width: int, glyphs: Glyphs)
     return heading(title, width, glyphs) + rows if rows else []
 
 
+# A transfer ----------------------------------------------------------------------------------------------------------
+
+
+def transfer_rows(
+    view: TransferView,
+    asset: AssetView | None,
+    width: int,
+    glyphs: Glyphs,
+    now: datetime,
+    own: str,
+    key: Callable[[str], str],
+) -> list[Row]:
+    """A transfer in full, nothing cut: how it stands, what comes next, who runs it; of a finished one the proof.
+
+    `asset`: what is held of it, once that is read. `own`: this process as a transfer's owner. `key(command)`: its key.
+    """
+    rows = [_standing(view, glyphs)]
+    if view.state is TransferState.RUNNING:
+        rows += field("rate", _pace(view), width)
+    said = words_now(view)
+    if view.state is TransferState.FAILED:
+        rows += field("error", said, width, "bad")
+    elif view.state is not TransferState.DONE:
+        rows += field("waits because" if view.again_at is not None else "says", said, width)
+        rows += field("before", "" if said else view.words, width, "dim")
+    if view.again_at is not None:
+        at = "as soon as its turn comes" if is_due(view, now) else f"{label.clock(view.again_at)} UTC, by itself"
+        rows += field("next try", at, width, "warn")
+    rows += field("keys", _keys(view.state, key), width)
+    if view.state is TransferState.DONE and asset is not None and asset.proof is not None:
+        rows += _finished(asset, asset.proof, width)
+    runner = run_by(view.owner, own)
+    rows += field(
+        "run by", runner if runner in ("", OURS) else f"{runner}; it is steered from here all the same", width
+    )
+    rows += fields((("asset", str(view.asset)), ("title", view.title)), width)
+    return rows
+
+
+def _standing(view: TransferView, glyphs: Glyphs) -> Row:
+    sign = (f"{glyphs.transfer[view.state]} {view.state}", TRANSFER_INKS[view.state])
+    if view.state is TransferState.DONE:
+        far = f"{label.size(view.received)} ({view.received} bytes)"
+    elif view.total is None:
+        far = f"{label.size(view.received)} here, of a total that is not known"
+    else:
+        far = f"{label.size(view.received)} of {label.size(view.total)}, {progress_words(view)}"
+    running = view.state is TransferState.RUNNING
+    tries = f", try {view.attempts}" if running else f", after {label.count(view.attempts, 'try', 'tries')}"
+    told = view.attempts > (view.state is TransferState.DONE)
+    return Row((("state ", "dim"), sign, (f", {far}{tries if told else ''}", "")))
+
+
+def _pace(view: TransferView) -> str:
+    if view.total and view.received >= view.total:
+        return "every byte has arrived, and is being written and proven"
+    if view.rate is None:
+        return "not known yet"
+    left = f"{left_words(view)} left" if view.eta_s is not None else "no telling how long that takes"
+    return f"{label.rate(view.rate)}, {left}"
+
+
+def _keys(state: TransferState, key: Callable[[str], str]) -> str:
+    """What a person can do about it."""
+    retry, hurry, pause, cancel = (key(f"transfer.{name}") for name in ("retry", "now", "pause", "cancel"))
+    order = f"{key('transfer.sooner')} {key('transfer.later')}"
+    match state:
+        case TransferState.QUEUED:
+            return f"{hurry} puts it first, {order} move it, {pause} pauses it, {cancel} cancels it"
+        case TransferState.RUNNING:
+            return f"{pause} pauses it, {cancel} cancels it; what is here of it stays"
+        case TransferState.WAITING:
+            return f"{hurry} tries it now, {pause} pauses it, {cancel} cancels it"
+        case TransferState.PAUSED:
+            return f"{pause} lets it go on where it stopped, {hurry} as the first, {cancel} cancels it"
+        case TransferState.FAILED:
+            return f"{retry} tries it again"
+        case TransferState.CANCELLED:
+            return f"{retry} queues it again; what was here of it stayed"
+    return ""
+
+
+def _finished(asset: AssetView, proof: Proof, width: int) -> list[Row]:
+    rows = field("sha256", proof.sha256, width)
+    if asset.local is not LocalState.HELD:
+        rows += field("here now", str(asset.local), width, "bad")
+    return rows + _check_rows(proof, width) + field("path", asset.path, width)
+
+
+def run_by(owner: str, own: str) -> str:
+    """Who runs a transfer, in words; "" for nobody. `own`: this process, as `HOST:PROCESS`."""
+    if not owner:
+        return ""
+    (host, process), (own_host, own_process) = ((*each.split(":"), "")[:2] for each in (owner, own))
+    if (host, process) == (own_host, own_process):
+        return OURS
+    return f"process {process} on {'this machine' if host == own_host else host}"
+
+
+# An account -----------------------------------------------------------------------------------------------------------
+
+
 def account_rows(view: AccountView, width: int, glyphs: Glyphs, now: datetime, *, syncing: bool) -> list[Row]:
     """An account with where each secret is kept, never a secret."""
     rows = [Row(((plain(view.name), "strong"), (f"  {plain(view.label)}", "dim")))]
     rows.append(Row(health(view, glyphs, syncing=syncing)))
     rows += field("error", view.error, width, "bad")
+    rows += field("waits", wait_words(view, now), width, "warn")
     if not view.verify:
         rows += field(
             "TLS", "the certificate is NOT checked (verify = false): anyone in between can read along", width, "bad"

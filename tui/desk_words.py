@@ -1,15 +1,17 @@
 """The desk's words: what the list shows now, why it is empty, why a key cannot act."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tui import label
 from tui.acts import NOT_UNDER_WAY, Acts, most_common
 from tui.context import Context
 from tui.label import plain
+from tui.rows import next_try, progress_words, wait_words, words_now
 from tui.widgets.ink import Line
 from vault import rules
-from vault.views import AccountView, AssetView, MeetingView, Query
+from vault.views import AccountView, AssetView, MeetingView, Query, TransferState, TransferView
 
 if TYPE_CHECKING:
     from tui.widgets.table import Table
@@ -19,15 +21,15 @@ NO_LINK = "the service gave no link for it"
 
 
 def state_line(
-    query: Query, accounts: Sequence[AccountView], table: "Table[Any]", marks: int, snapshot: "Snapshot"
+    query: Query, accounts: Sequence[AccountView], table: "Table[Any]", snapshot: "Snapshot", now: datetime
 ) -> Line:
     """What is listed: account, count, order, narrowing, marks, whether services answer."""
     view = next((each for each in accounts if each.name == query.account), None)
     name = plain(query.account) or "All accounts"
     place = f"{table.cursor + 1} of {table.total}" if table.total else "none"
     runs: list[tuple[str, str]] = [(f" {name} ", "strong"), (place, "")]
-    if marks:
-        runs.append((f"  {marks} marked", "mark"))
+    if table.marks:
+        runs.append((f"  {len(table.marks)} marked", "mark"))
     narrowed = [words for words, on in (("faults", query.faults), ("at risk", query.at_risk)) if on]
     if query.text:
         narrowed.append(f"with “{plain(query.text)}”")
@@ -40,9 +42,13 @@ def state_line(
         runs.append((f"  {plain(snapshot.trouble)}", "bad"))
     elif view is not None and view.error:
         runs.append((f"  {plain(view.error)}", "bad"))
+    elif view is not None and view.held_until is not None:
+        runs.append((f"  {wait_words(view, now)}", "warn"))
     elif trouble := [each.name for each in accounts if each.error]:
         offline = all(each.error for each in accounts if each.asked)
         runs.append((f"  {'offline' if offline else 'no answer'}: {', '.join(trouble)}", "bad"))
+    elif waiting := [each.name for each in accounts if each.held_until is not None]:
+        runs.append((f"  waiting: {', '.join(waiting)}", "warn"))
     return tuple(runs)
 
 
@@ -103,6 +109,9 @@ def _why_not_assets(command: str, context: Context, assets: Sequence[AssetView],
         return "" if command == "show.raw" else "no asset of it is known yet"
     if command == "asset.fetch":
         reasons = [rules.why_not_fetch(asset) for asset in assets]
+        stands = where_it_stands(assets, context.engine.snapshot().transfers, context.now())
+        if all(reasons) and stands:
+            return stands
     elif command == "asset.verify":
         reasons = [rules.why_not_verify(asset) for asset in assets]
     elif command == "asset.release":
@@ -113,6 +122,26 @@ def _why_not_assets(command: str, context: Context, assets: Sequence[AssetView],
     else:
         return ""
     return "" if len([reason for reason in reasons if reason]) < len(assets) else most_common(reasons)
+
+
+def where_it_stands(assets: Sequence[AssetView], transfers: Sequence[TransferView], now: datetime) -> str:
+    """How the first transfer of these assets stands that has not ended; "" when none is under way."""
+    wanted = {asset.identity for asset in assets}
+    going = [view for view in transfers if not view.state.ended]
+    place = next((place for place, view in enumerate(going) if view.asset in wanted), None)
+    if place is None:
+        return ""
+    view = going[place]
+    kind, said, again = view.asset.kind, words_now(view), next_try(view, now)
+    if view.state is TransferState.RUNNING:
+        return (
+            f"its {kind} is being fetched: {progress_words(view) or 'nothing yet'}, {label.rate(view.rate)}; 2 shows it"
+        )
+    why = f": {', '.join(filter(None, (said, again)))}" if said or again else ""
+    before = sum(view.state is not TransferState.PAUSED for view in going[:place])
+    if view.state is TransferState.QUEUED and not why:
+        why = f", {before} before it" if before else ", next in line"
+    return f"its {kind} is {view.state}{why}; 2 shows the queue"
 
 
 def copy_entries(meeting: MeetingView, asset: AssetView) -> list[tuple[str, str, str]]:

@@ -1,5 +1,7 @@
 """What the tables' columns say: meetings, transfers, accounts."""
 
+from datetime import datetime
+
 from providers.models import AssetKind, RemoteState
 from tui import label
 from tui.context import Context
@@ -83,6 +85,29 @@ def progress_words(view: TransferView) -> str:
     return label.size(view.received) if view.received else ""
 
 
+def left_words(view: TransferView) -> str:
+    """The time left; `proving` when every byte is here and only the checks are left."""
+    return "proving" if view.total and view.received >= view.total else label.duration(view.eta_s)
+
+
+def is_due(view: TransferView, now: datetime) -> bool:
+    """Whether the moment it waited for has come, so that it waits for its turn only."""
+    return view.again_at is not None and view.again_at <= now
+
+
+def next_try(view: TransferView, now: datetime) -> str:
+    """When it is tried next; "" when it waits for no moment. No countdown: a line at rest is not drawn again."""
+    if view.again_at is None:
+        return ""
+    return "next try in turn" if is_due(view, now) else f"next try {label.clock(view.again_at)} UTC"
+
+
+def words_now(view: TransferView) -> str:
+    """Its words where they say how it stands; of what is merely queued, paused or cancelled they are of the past."""
+    past = view.state in (TransferState.QUEUED, TransferState.PAUSED, TransferState.CANCELLED)
+    return "" if past and view.again_at is None else plain(view.words)
+
+
 def transfer_columns(context: Context) -> tuple[Column[TransferView], ...]:
     """The queue's columns."""
     glyphs = context.glyphs
@@ -93,35 +118,48 @@ def transfer_columns(context: Context) -> tuple[Column[TransferView], ...]:
     def progress(view: TransferView) -> Line:
         if view.state.ended and view.state is not TransferState.FAILED:
             return ((label.size(view.total or view.received or None), "dim"),)
-        return ((label.bar(view.received, view.total, 8, glyphs), "info"), (f" {progress_words(view):>6}", ""))
+        return ((label.bar(view.received, view.total, 6, glyphs), "info"), (f" {progress_words(view):>6}", ""))
 
     def words(view: TransferView) -> Line:
         if view.state is TransferState.RUNNING:
-            left = f"  {label.duration(view.eta_s)} left" if view.eta_s is not None else ""
-            return ((f"{label.rate(view.rate)}{left}", ""),)
-        return ((plain(view.words), "bad" if view.state is TransferState.FAILED else "dim"),)
+            return ((f"{label.rate(view.rate):>9} {left_words(view):>7}", ""),)
+        if view.again_at is not None:
+            at = "in turn" if is_due(view, context.now()) else label.clock(view.again_at)
+            return ((f"{at:<8} ", "warn"), (words_now(view), "dim"))
+        return ((words_now(view), "bad" if view.state is TransferState.FAILED else "dim"),)
 
     return (
         Column("State", 11, 0, state),
         Column("Meeting", 16, 1, lambda view: ((plain(view.title) or plain(view.asset.meeting), ""),), flex=True),
         Column("Asset", 10, 3, lambda view: ((str(view.asset.kind), "dim"),)),
-        Column("Progress", 15, 2, progress),
-        Column("Rate, error", 20, 4, words, flex=True),
+        Column("Progress", 13, 2, progress),
+        Column("Rate, left, next UTC", 20, 4, words, flex=True),
         Column("Try", 3, 5, lambda view: ((str(view.attempts) if view.attempts else "", "dim"),), right=True),
     )
 
 
 def health(view: AccountView, glyphs: Glyphs, *, syncing: bool) -> Line:
-    """An account's health as glyph and word."""
+    """An account's health as glyph and word; `waiting` while nothing of it is fetched, since the service fails."""
     if syncing:
         return ((f"{glyphs.syncing} asking", "info"),)
+    waits = view.held_until is not None
     if view.error:
-        return ((f"{glyphs.bad} error", "bad"),)
+        return ((f"{glyphs.bad} error", "bad"), *(((", waiting", "warn"),) if waits else ()))
+    if waits:
+        return ((f"{glyphs.transfer[TransferState.WAITING]} waiting", "warn"),)
     if view.synced_at is None:
         return ((f"{glyphs.idle} not asked yet", "dim"),)
     if not view.asked:
         return ((f"{glyphs.idle} by webhook", "dim"),)
     return ((f"{glyphs.ok} ok", "good"),)
+
+
+def wait_words(view: AccountView, now: datetime) -> str:
+    """Until when nothing of an account is fetched, and why; "" when it is fetched."""
+    if view.held_until is None:
+        return ""
+    until = f"nothing is fetched until {label.clock(view.held_until)} UTC"
+    return f"{'one transfer is tried' if view.held_until <= now else until}: {plain(view.held_words)}"
 
 
 def account_columns(context: Context) -> tuple[Column[AccountView], ...]:
@@ -133,7 +171,7 @@ def account_columns(context: Context) -> tuple[Column[AccountView], ...]:
     return (
         Column("Account", 12, 0, lambda view: ((plain(view.name), "strong"),), flex=True),
         Column("Service", 10, 2, lambda view: ((plain(view.provider), ""),)),
-        Column("Health", 15, 1, state),
+        Column("Health", 16, 1, state),
         Column("Meetings", 8, 5, lambda view: ((str(view.meetings), ""),), right=True),
         Column("Held", 9, 4, lambda view: ((f"{view.held}/{view.assets}", ""),), right=True),
         Column("At risk", 7, 3, lambda view: ((str(view.at_risk), "warn" if view.at_risk else "dim"),), right=True),

@@ -19,6 +19,7 @@ from providers.text import safe_text
 from tui.app import DeskApp
 from vault.desk import Desk
 from vault.engine import Engine, Snapshot
+from vault.ledger.claiming import Claim, Terms
 from vault.proof import Check, Outcome, Proof
 
 T = TypeVar("T")
@@ -154,29 +155,32 @@ def fill(desk: Desk, folder: Path) -> None:
         hold(desk, folder, AssetId.parse(name))
     wrong = AssetId.parse("agents/agents-004/video")
     desk.enqueue([wrong])
-    claim = ledger.transfers.claim("desk:1", now, per_account=9, only=frozenset({wrong}))
-    assert claim is not None
-    ledger.transfers.fail(claim, "the service answers HTTP 503: [maintenance] until 15:00", now, None)
+    words = "the service answers HTTP 503: [maintenance] until 15:00"
+    ledger.claims.fail(claimed(desk, wrong), words, now, None, attempts=1)
     desk.enqueue(AssetId.parse(f"agents/agents-{n:03d}/{kind}") for n in (1, 5) for kind in ("video", "audio"))
+
+
+def claimed(desk: Desk, identity: AssetId, owner: str = "desk:1:token") -> Claim:
+    """An asset's transfer, claimed by a process."""
+    claims = desk._ledger.claims
+    (claim,) = claims.take(Terms(owner, 9, only=claims.ids([identity])), NOW.timestamp(), 1)
+    return claim
 
 
 def hold(desk: Desk, folder: Path, identity: AssetId) -> None:
     """Have an asset held, with a proof that says what was checked."""
     now = NOW.timestamp()
     desk.enqueue([identity])
-    claim = desk._ledger.transfers.claim("desk:1", now, per_account=9, only=frozenset({identity}))
-    assert claim is not None
+    claim, claims = claimed(desk, identity), desk._ledger.claims
     checks = (
         Check("length", Outcome.PASSED, "1420000000 bytes, as stated"),
         Check("checksum", Outcome.NOT_STATED, "the service states no checksum: nothing to compare with"),
         Check("container", Outcome.PASSED, "3 files in the zip, every CRC right"),
     )
     proof = Proof(1_420_000_000, "cd" * 32, checks, NOW, "https://acme.example")
-    desk._ledger.transfers.fix_path(
-        claim, f"/srv/reeldesk/{identity.account}/2026-11-22/{identity.meeting}-{identity.kind}.zip"
-    )
-    desk._ledger.transfers.prepare(claim, proof)
-    desk._ledger.transfers.commit(claim, proof, now)
+    claims.fix_path(claim, f"/srv/reeldesk/{identity.account}/2026-11-22/{identity.meeting}-{identity.kind}.zip")
+    claims.prepare(claim, proof)
+    claims.commit(claim, proof, now)
 
 
 class StageEngine:
@@ -243,6 +247,31 @@ RUNNING = {
 }
 
 
+def trouble(engine: StageEngine) -> None:
+    """One on its third try in another process, one being proven, one waiting, one behind a service that fails."""
+    from vault.views import TransferState
+
+    down, soon = "the service answers HTTP 503", NOW + timedelta(seconds=40)
+    video, audio, waits, queued, *rest = engine.snapshot().transfers
+    engine.set(
+        transfers=(
+            replace(video, attempts=3, owner="attic:4711", words="resumed at 96468992 bytes"),
+            replace(audio, received=21_000_000, eta_s=0.0),
+            replace(
+                waits,
+                state=TransferState.WAITING,
+                received=96_000_000,
+                total=310_000_000,
+                attempts=2,
+                words=down,
+                again_at=soon,
+            ),
+            replace(queued, words=down, again_at=soon),
+            *rest,
+        )
+    )
+
+
 @contextmanager
 def stage(folder: Path, *, config: str = CONFIG, filled: bool = True) -> Iterator[StageEngine]:
     """A desk and its engine in a folder."""
@@ -265,4 +294,5 @@ def stage(folder: Path, *, config: str = CONFIG, filled: bool = True) -> Iterato
 def app_on(engine: StageEngine, **options: Any) -> DeskApp:
     """The application over it."""
     options.setdefault("environ", {})
-    return DeskApp(cast(Engine, engine), now=lambda: NOW, **options)
+    options.setdefault("now", lambda: NOW)
+    return DeskApp(cast(Engine, engine), **options)

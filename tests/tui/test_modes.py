@@ -39,7 +39,7 @@ async def test_the_queue_is_steered(engine: StageEngine, size: tuple[int, int]) 
         assert "it is running: nothing to try again" in screen.said
         await pilot.press("J")
         assert "only what waits has a place in the queue" in screen.said
-        await pilot.press("G", "x")
+        await pilot.press("g", "j", "j", "j", "j", "x")
         assert "it has ended: failed" in screen.said
         await shows(pilot, "the service answers HTTP 503: [maintenance] until 15:00")
         await pilot.press("t")

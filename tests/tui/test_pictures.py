@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.stage import StageEngine, app_on
+from tests.tui.stage import StageEngine, app_on, trouble
 from tests.tui.walk import ready, settled, shows
 
 Compare = Callable[..., bool]
@@ -38,6 +38,19 @@ def going(key: str, words: str, *more: str) -> Callable[[Pilot[None]], Awaitable
 def test_mode(snap_compare: Compare, engine: StageEngine, mode: str, size: tuple[int, int]) -> None:
     key, words = MODES[mode]
     assert snap_compare(app_on(engine, banner="demo"), terminal_size=size, run_before=going(key, words))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+@pytest.mark.parametrize(("key", "words"), [("1", "1 of 60"), ("2", "1 queued, 2 running, 1 waiting")])
+def test_trouble(snap_compare: Compare, engine: StageEngine, key: str, words: str, size: tuple[int, int]) -> None:
+    trouble(engine)
+    steps = ("j", "j") if key == "2" else ()
+    assert snap_compare(app_on(engine), terminal_size=size, run_before=going(key, words, *steps))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+def test_a_finished_transfer(snap_compare: Compare, engine: StageEngine, size: tuple[int, int]) -> None:
+    assert snap_compare(app_on(engine), terminal_size=size, run_before=going("2", "3 done", "G"))
 
 
 def test_desk_in_light(snap_compare: Compare, engine: StageEngine) -> None:

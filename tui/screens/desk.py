@@ -99,10 +99,10 @@ class DeskScreen(ModeScreen):
 
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """The dock and the accounts; the rows too when the ledger changed."""
-        dock = self.query_one("#dock", Lines)
+        dock, context = self.query_one("#dock", Lines), self.context
         most = 5 if self.size.height >= 30 else 3
-        dock.show(lambda width: dock_rows(snapshot.transfers, width, self.context.glyphs, most))
-        dock.display = bool(dock_rows(snapshot.transfers, 80, self.context.glyphs, most))
+        dock.show(lambda width: dock_rows(snapshot.transfers, width, context.glyphs, most, context.now()))
+        dock.display = bool(dock_rows(snapshot.transfers, 80, context.glyphs, most, context.now()))
         self.query_one("#accounts", AccountsList).tell(self._accounts, snapshot)
         self._tell_selector()
         if changed:
@@ -115,8 +115,8 @@ class DeskScreen(ModeScreen):
         self.pane.redraw()
 
     def _tell_selector(self) -> None:
-        snapshot, marks = self.context.engine.snapshot(), len(self.table.marks)
-        self.query_one("#selector", Bar).say(state_line(self.query_now, self._accounts, self.table, marks, snapshot))
+        snapshot, now = self.context.engine.snapshot(), self.context.now()
+        self.query_one("#selector", Bar).say(state_line(self.query_now, self._accounts, self.table, snapshot, now))
 
     def on_table_moved(self, event: Table.Moved) -> None:
         """The pane follows."""

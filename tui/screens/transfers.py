@@ -1,6 +1,9 @@
 """Mode 2, the transfers: the queue with what runs, waits and has ended."""
 
+import os
+import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
@@ -11,16 +14,16 @@ from providers.models import AssetId
 from tui import label
 from tui.acts import Acts
 from tui.clipboard import send
-from tui.commands import bindings
+from tui.commands import BY_ID, bindings, keys_of, spoken
 from tui.context import Context
-from tui.describe import field
+from tui.describe import OURS, run_by, transfer_rows
 from tui.label import plain
-from tui.rows import progress_words, transfer_columns
+from tui.rows import is_due, transfer_columns
 from tui.screens.base import ModeScreen, sheet
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines, Row
 from tui.widgets.table import ListSource, Table
-from vault.views import TransferState, TransferView
+from vault.views import AssetView, TransferState, TransferView
 
 if TYPE_CHECKING:
     from vault.engine import Snapshot
@@ -39,14 +42,21 @@ class TransfersScreen(ModeScreen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._acts = Acts(context, self.say)
+        self._own = f"{socket.gethostname()}:{os.getpid()}"
         self._known: tuple[TransferView, ...] = ()
+        self._rows: tuple[TransferView, ...] | None = None
+        """What the table was given; None before anything was read."""
+        self._due: frozenset[AssetId] = frozenset()
+        self._told: AssetId | None = None
+        self._asset: AssetView | None = None
+        """The finished one that was read last, with its proof."""
 
     def body(self) -> Iterable[Widget]:
         """A line of totals, the queue, the current one in full."""
         yield Vertical(
             Bar(id="totals"),
             Table(transfer_columns(self.context), id="queue"),
-            Lines(id="about", focusable=False),
+            Lines(id="about"),
             id="body",
         )
 
@@ -62,6 +72,7 @@ class TransfersScreen(ModeScreen):
     async def _look(self) -> None:
         self._known = await self.context.read(self.context.desk.transfers)
         self.see(self.context.engine.snapshot(), changed=False)
+        self._prove()
 
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """Rows that changed are drawn again."""
@@ -69,13 +80,23 @@ class TransfersScreen(ModeScreen):
             self.look()
             return
         live = {view.asset: view for view in snapshot.transfers}
-        rows = [live.get(view.asset, view) for view in self._known]
-        self.table.empty = EMPTY
-        self.table.show(ListSource(rows, lambda view: view.asset))
+        rows = tuple(sorted((live.get(view.asset, view) for view in self._known), key=_place))
+        due = frozenset(view.asset for view in rows if is_due(view, self.context.now()))
+        if due != self._due:
+            self._due = due
+            self.table.recolour()
+        if rows != self._rows:
+            self._rows = rows
+            self.table.empty = EMPTY
+            self.table.show(ListSource(rows, lambda view: view.asset))
         counts = {state: sum(1 for row in rows if row.state is state) for state in TransferState}
         said = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
         self.query_one("#totals", Bar).say(
-            ((f" {said or 'no transfers'}", "strong"), (f"  {label.rate(snapshot.rate)}", ""))
+            (
+                (f" {said or 'no transfers'}", "strong"),
+                (f"  {label.rate(snapshot.rate)}", ""),
+                (f"  {plain(snapshot.trouble)}" if snapshot.trouble else "", "bad"),
+            )
         )
         self._tell()
         self.refresh_keys()
@@ -87,11 +108,48 @@ class TransfersScreen(ModeScreen):
     def on_table_moved(self) -> None:
         """The current one in full."""
         self._tell()
+        self._prove()
         self.refresh_keys()
+
+    def on_table_opened(self) -> None:
+        """The current one in full, to scroll it."""
+        self.query_one("#about", Lines).focus()
+
+    def do_back(self) -> None:
+        """From the details to the queue, from there to the desk."""
+        if self.focused is self.table:
+            super().do_back()
+        else:
+            self.table.focus()
 
     def _tell(self) -> None:
         view = self.table.current
-        self.query_one("#about", Lines).show(lambda width: about(view, width) if view else [])
+        context, key = self.context, self._key
+        identity = view.asset if view is not None else None
+        top, self._told = identity != self._told, identity
+        asset = self._asset if self._asset is not None and self._asset.identity == identity else None
+
+        def rows(width: int) -> list[Row]:
+            if view is None:
+                return []
+            return transfer_rows(view, asset, width, context.glyphs, context.now(), self._own, key)
+
+        self.query_one("#about", Lines).show(rows, top=top)
+
+    def _prove(self) -> None:
+        """Read what is held of the current one, when it is finished."""
+        view = self.table.current
+        if view is not None and view.state is TransferState.DONE:
+            self.attempt(partial(self._read_asset, view.asset), "proof", exclusive=True)
+
+    async def _read_asset(self, identity: AssetId) -> None:
+        self._asset = await self.context.read(self.context.desk.asset, identity)
+        self._tell()
+
+    def _key(self, command: str) -> str:
+        """The first key of a command, after a person's own keymap; without one its name in the palette."""
+        keys = spoken(keys_of(BY_ID[command], self.app._keymap)).split()
+        return keys[0] if keys else f"{BY_ID[command].words} in the palette"
 
     # Acting ------------------------------------------------------------------------------------------------------
 
@@ -103,11 +161,10 @@ class TransfersScreen(ModeScreen):
         if view is None:
             return "there is no transfer here"
         if command == "transfer.retry":
-            return (
-                ""
-                if view.state.ended and view.state is not TransferState.DONE
-                else f"it is {view.state}: nothing to try again"
-            )
+            ended_badly = view.state.ended and view.state is not TransferState.DONE
+            return "" if ended_badly else f"it is {view.state}: nothing to try again"
+        if command == "transfer.now":
+            return self._why_not_now(view)
         if command in ("transfer.later", "transfer.sooner"):
             waiting = view.state in (TransferState.QUEUED, TransferState.WAITING, TransferState.PAUSED)
             return "" if waiting else f"it is {view.state}: only what waits has a place in the queue"
@@ -115,11 +172,23 @@ class TransfersScreen(ModeScreen):
             return f"it has ended: {view.state}" if view.state.ended else ""
         return ""
 
-    def _with(self, act: Callable[[AssetId], object], words: str) -> None:
+    def _why_not_now(self, view: TransferView) -> str:
+        if view.state is TransferState.RUNNING:
+            return "it is running already"
+        if not view.state.ended:
+            return ""
+        tail = "" if view.state is TransferState.DONE else f"; {self._key('transfer.retry')} tries it again"
+        return f"it has ended: {view.state}{tail}"
+
+    def _with(self, act: Callable[[AssetId], object], words: str, *, doing: str = "") -> None:
+        """Act on the current one. `doing`: what is said instead of `words` while it runs, since that takes a moment."""
         view = self.table.current
         if view is None:
             return
         self.table.hold()
+        if doing and view.state is TransferState.RUNNING:
+            runner = run_by(view.owner, self._own)
+            words = f"{doing} it; what is here of it stays" if runner == OURS else f"{doing} it: {runner} is asked to"
 
         async def run() -> None:
             await self.context.read(act, view.asset)
@@ -130,17 +199,26 @@ class TransfersScreen(ModeScreen):
 
     def do_transfer_cancel(self) -> None:
         """Cancel; the part stays."""
-        self._with(self.context.desk.cancel, "cancelled; the part already fetched stays for a later try")
+        words = "cancelled; the part already fetched stays for a later try"
+        self._with(self.context.desk.cancel, words, doing="cancelling")
 
     def do_transfer_pause(self) -> None:
         """Pause, or go on."""
         view = self.table.current
-        paused = view is not None and view.state is TransferState.PAUSED
-        self._with(self.context.desk.resume if paused else self.context.desk.pause, "resumed" if paused else "paused")
+        if view is not None and view.state is TransferState.PAUSED:
+            self._with(self.context.desk.resume, "resumed")
+        else:
+            self._with(self.context.desk.pause, "paused", doing="pausing")
 
     def do_transfer_retry(self) -> None:
         """Again."""
         self._with(self.context.desk.retry, "queued again")
+
+    def do_transfer_now(self) -> None:
+        """First in the queue."""
+        view = self.table.current
+        waited = view is not None and (view.state is TransferState.WAITING or view.again_at is not None)
+        self._with(self.context.desk.hurry, "first in the queue" + (", and tried now" if waited else ""))
 
     def do_transfer_later(self) -> None:
         """Down in the queue."""
@@ -161,12 +239,6 @@ class TransfersScreen(ModeScreen):
             self.say(send(self.app, str(view.asset), "asset id"))
 
 
-def about(view: TransferView, width: int) -> list[Row]:
-    """A transfer in full: nothing is cut here."""
-    rows = field("asset", str(view.asset), width)
-    rows += field("title", plain(view.title), width)
-    far = f"{label.size(view.received)} of {label.size(view.total)} {progress_words(view)}"
-    rows += field("state", f"{view.state}, {far}, {label.count(view.attempts, 'attempt')}", width)
-    rows += field("says", view.words, width, "bad" if view.state is TransferState.FAILED else "")
-    rows += field("run by", view.owner, width)
-    return rows
+def _place(view: TransferView) -> int:
+    """What has not ended, then what failed, so that it is not lost among the many that are done."""
+    return 1 + (view.state is not TransferState.FAILED) if view.state.ended else 0

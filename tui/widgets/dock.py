@@ -1,39 +1,73 @@
 """The transfers dock: one line a transfer under the desk, there only while something is."""
 
+from collections import Counter
+from datetime import datetime
+
 from rich.cells import cell_len
 
 from tui import label
 from tui.label import Glyphs, plain
-from tui.rows import TRANSFER_INKS, progress_words
+from tui.rows import TRANSFER_INKS, left_words, next_try, progress_words, words_now
+from tui.widgets.ink import Line
 from tui.widgets.lines import Row
 from vault.views import TransferState, TransferView
 
+_LEAST_NAME = 16
+"""Cells that a name keeps, however long the words beside it are."""
 
-def dock_rows(transfers: tuple[TransferView, ...], width: int, glyphs: Glyphs, most: int) -> list[Row]:
+
+def dock_rows(transfers: tuple[TransferView, ...], width: int, glyphs: Glyphs, most: int, now: datetime) -> list[Row]:
     """What is under way or went wrong, as many as fit, and how many more there are."""
     shown = [view for view in transfers if not view.state.ended or view.state is TransferState.FAILED]
     # Running ones first; failed ones after what still moves.
     shown.sort(key=lambda view: (view.state is TransferState.FAILED, view.state is not TransferState.RUNNING))
-    rows = [_row(view, width, glyphs) for view in shown[: most if len(shown) <= most else most - 1]]
+    rows = [_row(view, width, glyphs, now) for view in shown[: most if len(shown) <= most else most - 1]]
     if len(shown) > len(rows):
-        rows.append(Row(((f"  and {len(shown) - len(rows)} more: 2 shows the queue", "dim"),)))
+        more = Counter(str(view.state) for view in shown[len(rows) :])
+        counts = ", ".join(f"{number} {state}" for state, number in more.items())
+        rows.append(Row(((f"   and {counts}: 2 shows the queue", "dim"),)))
     return rows
 
 
-def _row(view: TransferView, width: int, glyphs: Glyphs) -> Row:
-    ink = TRANSFER_INKS[view.state]
-    name = f"{plain(view.title) or plain(view.asset.meeting)} {view.asset.kind}"
-    sign = (f" {glyphs.transfer[view.state]} ", ink)
-    if view.state is not TransferState.RUNNING:
-        said = f"{view.state}: {plain(view.words)}" if view.words else str(view.state)
-        room = max(width - 4 - min(cell_len(said) + 2, width // 2), 8)
-        shown = label.cut(name, room, glyphs.cut)
-        return Row((sign, (shown, ""), ("  ", ""), (label.cut(said, width - cell_len(shown) - 6, glyphs.cut), ink)))
-    figures = f" {progress_words(view):>7} {label.rate(view.rate):>9} {label.duration(view.eta_s):>7} "
+def _row(view: TransferView, width: int, glyphs: Glyphs, now: datetime) -> Row:
+    sign = (f" {glyphs.transfer[view.state]} ", TRANSFER_INKS[view.state])
+    if view.state is TransferState.RUNNING:
+        return Row((sign, *_moving(view, width - 3, glyphs)))
+    return Row((sign, *_standing(view, width - 3, glyphs, now)))
+
+
+def _moving(view: TransferView, width: int, glyphs: Glyphs) -> Line:
+    """Name, attempt, bar, percent, rate, time left. Each has its place, so that nothing shifts while they change."""
+    figures = f" {progress_words(view):>7} {label.rate(view.rate):>9} {left_words(view):>7} "
     bar_width = 16 if width >= 90 else 8
-    room = max(width - 3 - bar_width - len(figures) - 1, 4)
-    shown = label.cut(name, room, glyphs.cut)
-    pad = " " * (room - cell_len(shown) + 1)
-    return Row(
-        (sign, (shown + pad, ""), (label.bar(view.received, view.total, bar_width, glyphs), "info"), (figures, ""))
+    again = f" try {view.attempts}" if view.attempts > 1 else ""
+    room = max(width - bar_width - len(figures) - len(again) - 1, 4)
+    name = _name(view, room, glyphs)
+    return (
+        (name + " " * (room - cell_len(name)), ""),
+        (again + " ", "warn"),
+        (label.bar(view.received, view.total, bar_width, glyphs), "info"),
+        (figures, ""),
     )
+
+
+def _standing(view: TransferView, width: int, glyphs: Glyphs, now: datetime) -> Line:
+    """Name, state, what it waits for, and when it is tried next: of these the moment is never cut."""
+    again = next_try(view, now)
+    at = f", {again}" if again else ""
+    words = words_now(view)
+    paused = view.state is TransferState.PAUSED and view.received
+    state = f"{view.state} at {progress_words(view)}" if paused else str(view.state)
+    head = f"{state}: " if words else state
+    if at and words and len(head) + cell_len(words) + len(at) > width - _LEAST_NAME - 3:
+        head = ""  # The moment of the next try says as much.
+    name = _name(view, max(width - 3 - len(head) - cell_len(words) - len(at), _LEAST_NAME), glyphs)
+    room = max(width - cell_len(name) - 3 - len(head) - len(at), 0)
+    return ((name, ""), ("  ", ""), (head + label.cut(words, room, glyphs.cut) + at, TRANSFER_INKS[view.state]))
+
+
+def _name(view: TransferView, width: int, glyphs: Glyphs) -> str:
+    """Title and kind; the title is cut, since the kind tells the assets of a meeting apart."""
+    kind = f" {view.asset.kind}"
+    title = plain(view.title) or plain(view.asset.meeting)
+    return label.cut(label.cut(title, max(width - len(kind), 1), glyphs.cut) + kind, width, glyphs.cut)

@@ -100,15 +100,23 @@ class Claims:
         with self._database.read() as connection:
             return connection.execute(sql, values).fetchone() is not None
 
+    def is_due(self, terms: Terms, now: float) -> bool:
+        """Whether anything is there that a worker could take if its account has room; changes nothing."""
+        gone, values = _gone(terms, now)
+        sql = f"""SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued')
+            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'waiting' AND not_before <= ?)
+            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'running' AND {gone})"""
+        with self._database.read() as connection:
+            return bool(connection.execute(sql, (now, *values)).fetchone()[0])
+
     def take(self, terms: Terms, now: float, room: int) -> tuple[Claim, ...]:
         """Claim what may run next, at most `room`.
 
         Limits count what runs in every process on this ledger. Of an account whose hold has run out one transfer
         tries; when it gets through, the others follow.
         """
-        with self._database.read() as connection:
-            if not self._something_is_due(connection, terms, now):
-                return ()
+        if not self.is_due(terms, now):
+            return ()
         with self._database.write(visible=False, durable=False) as connection:
             self._grant_wishes(connection, terms, now)
             full = self._full_accounts(connection, terms, now)
@@ -123,14 +131,6 @@ class Claims:
             if claims:
                 show(connection)
             return tuple(claims)
-
-    @staticmethod
-    def _something_is_due(connection: sqlite3.Connection, terms: Terms, now: float) -> bool:
-        gone, values = _gone(terms, now)
-        sql = f"""SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued')
-            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'waiting' AND not_before <= ?)
-            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'running' AND {gone})"""
-        return bool(connection.execute(sql, (now, *values)).fetchone()[0])
 
     @staticmethod
     def _full_accounts(connection: sqlite3.Connection, terms: Terms, now: float) -> "_Full":
@@ -215,6 +215,9 @@ class Claims:
     def beat(self, beats: Iterable[Beat], now: float) -> dict[AssetId, str]:
         """Say what is alive; gives what is wished of each: "", "pause", "cancel", or "leave" when it was overtaken."""
         wishes: dict[AssetId, str] = {}
+        beats = list(beats)
+        if not beats:
+            return wishes
         with self._database.write(visible=False, durable=False) as connection:
             for beat in beats:
                 row = connection.execute(

@@ -30,6 +30,7 @@ class Database:
         self._all: list[sqlite3.Connection] = []
         self._guard = threading.Condition()
         self._users = 0
+        self._writing = threading.Lock()
         self._closed = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,7 +88,8 @@ class Database:
         One that is not outlives whatever kills the process, and may be missing after a power cut; it never comes
         without those before it. `visible`: it changes what lists show, so that whoever shows one reads it anew.
         """
-        with self._in_use() as connection:
+        # SQLite lets one writer in, and others ask again in steps of milliseconds; here they wait in line.
+        with self._in_use() as connection, self._writing:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:

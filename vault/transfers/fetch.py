@@ -22,12 +22,12 @@ from providers.base import (
 )
 from providers.messages import REDIRECTS
 from providers.origin import Origin
-from vault.errors import DiskFull, WrongBytes
+from vault.errors import DiskFull, VaultError, WrongBytes
 from vault.proof import Check, Outcome, Proof, check_checksum, check_length
 from vault.transfers import ranges
 from vault.transfers.container import check_container
 from vault.transfers.part import Part
-from vault.transfers.pouring import PREFIX_BYTES, Arrival, Flow, Meter, Moved, alive, pour
+from vault.transfers.pouring import PREFIX_BYTES, Arrival, Flow, Meter, Moved, alive, checkpoint_quietly, pour
 from vault.transfers.ranges import StartOver, Validator
 
 MAX_REDIRECTS = 5
@@ -62,13 +62,23 @@ async def fetch(work: Work, part: Part, meter: Meter) -> Proof:
     """
     transfer = _Transfer(work, part, meter)
     known = None if part.is_blank else await work.flow.on_disk(_begin, part)
-    proof = await transfer.prove(*await transfer.complete(known))
-    if proof is None:  # the beginning was from an earlier transfer: perhaps that is what is wrong
-        await work.flow.on_disk(part.start_over)
-        proof = await transfer.prove(*await transfer.complete(None), final=True)
-        assert proof is not None
-    await work.flow.on_disk(_publish, work, part, proof)
-    return proof
+    try:
+        return await work.flow.on_disk(_conclude, work, part, await transfer.complete(known))
+    except WrongBytes:
+        if not part.resumed:
+            raise
+    # Its beginning was from an earlier transfer: perhaps that is what is wrong.
+    await work.flow.on_disk(part.start_over)
+    return await work.flow.on_disk(_conclude, work, part, await transfer.complete(None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """All that was asked for is here; `last` is not written yet."""
+
+    source: Source
+    told: Validator
+    last: list[bytes]
 
 
 def _begin(part: Part) -> Validator | None:
@@ -77,10 +87,37 @@ def _begin(part: Part) -> Validator | None:
     return known if known is not None and part.take_up() else None
 
 
-def _publish(work: Work, part: Part, proof: Proof) -> None:
+def _conclude(work: Work, part: Part, whole: _Whole) -> Proof:
+    """Check what arrived, and publish it. Raises WrongBytes, Unreachable (no length stated), VaultError."""
+    try:
+        part.write(whole.last)
+        part.to_disk()
+    except VaultError:
+        if whole.told.condition:
+            checkpoint_quietly(part, whole.told)
+        raise
+    proof = _prove(work, part, whole)
     work.prepare(proof)
     part.publish()
     work.commit(proof)
+    return proof
+
+
+def _prove(work: Work, part: Part, whole: _Whole) -> Proof:
+    source, total = whole.source, whole.told.total
+    sha256 = part.digest.hexdigest()
+    with part.reader() as file:
+        container = check_container(work.extension, file)
+    checks = (check_length(part.size, total), check_checksum(sha256, source.checksum), container)
+    failed = "; ".join(check.words for check in checks if check.outcome is Outcome.FAILED)
+    if failed:
+        part.spoil()
+        if total is None and not part.resumed:
+            raise Unreachable(f"{failed} (the service stated no length: perhaps it broke off)")
+        raise WrongBytes(failed)
+    advice = _advice(source, part.size)
+    noted = (Check("advice", Outcome.NOT_STATED, advice),) if advice else ()
+    return Proof(part.size, sha256, checks + noted, work.now(), str(Origin.of(source.url)))
 
 
 class _Transfer:
@@ -92,7 +129,7 @@ class _Transfer:
         self._meter = meter
         self._on_disk = work.flow.on_disk
 
-    async def complete(self, known: Validator | None) -> tuple[Source, Validator]:
+    async def complete(self, known: Validator | None) -> _Whole:
         """Request until the last byte is here."""
         part, resumes = self._part, 0
         while True:
@@ -106,21 +143,21 @@ class _Transfer:
                     raise
                 self._meter.words = f"resumed at {part.size} bytes: {error.words}"
 
-    async def _attempt(self, known: Validator | None) -> tuple[Source, Validator]:
+    async def _attempt(self, known: Validator | None) -> _Whole:
         source = await self._work.resolve()
         if known is not None and source.resumable and self._part.size:
             done = await self._request(source, known)
             if done is not None:
-                return source, done
+                return done
             source = await self._work.resolve()
         if not self._part.is_blank:
             await self._on_disk(self._part.start_over)
         done = await self._request(source, None)
         if done is None:
             raise BadAnswer("the service answers with a part of the file where all of it was asked for")
-        return source, done
+        return done
 
-    async def _request(self, source: Source, known: Validator | None) -> Validator | None:
+    async def _request(self, source: Source, known: Validator | None) -> _Whole | None:
         """One request, redirects followed. None: what is here cannot be continued, all of it must be asked for."""
         url, headers, overlap = source.url, dict(source.headers), b""
         if known is not None:
@@ -142,7 +179,7 @@ class _Transfer:
                     return await self._receive(body, source, known, overlap)
         raise Refused(f"the service redirects more than {MAX_REDIRECTS} times")
 
-    async def _receive(self, body: Body, source: Source, known: Validator | None, overlap: bytes) -> Validator | None:
+    async def _receive(self, body: Body, source: Source, known: Validator | None, overlap: bytes) -> _Whole | None:
         part, meter = self._part, self._meter
         asked = part.size - len(overlap) if known is not None else 0
         meaning = ranges.decide(body.status, body.headers, asked, known)
@@ -166,27 +203,10 @@ class _Transfer:
         meter.words = _advice(source, told.total) or meter.words
         _check_space(part, told.total)
         try:
-            await pour(Arrival(body, source, told, overlap), part, meter, self._work.flow)
+            last = await pour(Arrival(body, source, told, overlap), part, meter, self._work.flow)
         except Moved:
             return None
-        return told
-
-    async def prove(self, source: Source, known: Validator, *, final: bool = False) -> Proof | None:
-        """Check what arrived. Raises when it is wrong; None where its beginning was from an earlier transfer."""
-        part = self._part
-        checks, sha256 = await self._on_disk(_checks, part, source, known, self._work.extension)
-        failed = [check.words for check in checks if check.outcome is Outcome.FAILED]
-        if failed:
-            resumed = part.resumed
-            await self._on_disk(part.spoil)
-            if resumed and not final:
-                return None
-            if known.total is None:
-                raise Unreachable(f"{'; '.join(failed)} (the service stated no length: perhaps it broke off)")
-            raise WrongBytes("; ".join(failed))
-        origin, advice = Origin.of(source.url), _advice(source, part.size)
-        noted = (Check("advice", Outcome.NOT_STATED, advice),) if advice else ()
-        return Proof(part.size, sha256, checks + noted, self._work.now(), str(origin))
+        return _Whole(source, told, last)
 
 
 def _next_hop(url: str, location: str) -> str:
@@ -230,11 +250,3 @@ def _check_space(part: Part, total: int | None) -> None:
     missing = (total or 0) - part.size - part.free_bytes()
     if missing > 0:
         raise DiskFull(f"no space for {part.path.name}: {missing} bytes are missing on its disk")
-
-
-def _checks(part: Part, source: Source, known: Validator, extension: str) -> tuple[tuple[Check, ...], str]:
-    part.to_disk()
-    sha256 = part.digest.hexdigest()
-    with part.reader() as file:
-        container = check_container(extension, file)
-    return (check_length(part.size, known.total), check_checksum(sha256, source.checksum), container), sha256

@@ -300,6 +300,11 @@ class Part:
                 os.unlink(self._part, dir_fd=self._folder)
             self._forget()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was given up, or published and let go of."""
+        return self._closed
+
     def close(self) -> None:
         """Give up the lock; what is here stays. Once more changes nothing."""
         with self._busy:

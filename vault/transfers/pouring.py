@@ -1,10 +1,11 @@
 """The body of an answer into a part: one task reads, one hashes and writes in a thread, a few blocks between them."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from providers.base import Body, Head, ProviderError, Source, Unreachable
@@ -16,7 +17,7 @@ from vault.transfers.throttle import Throttle
 T = TypeVar("T")
 
 PREFIX_BYTES = 64 * 1024
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 512 * 1024
 BLOCK_S = 1.0
 QUEUED_BLOCKS = 4
 CHECKPOINT_BYTES = 64 << 20
@@ -24,8 +25,6 @@ CHECKPOINT_S = 5.0
 DRIP_BYTES = 16 * 1024
 HUNG_S = 300.0
 """When neither the network nor the disk moved for so long, something hangs that no other time-out sees."""
-
-_Blocks = asyncio.Queue[list[bytes] | None]
 
 
 class Moved(Exception):
@@ -47,11 +46,16 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How bytes may flow. `stall_s`: fewer than 16 KiB in so many seconds of waiting are none; `disk`: its threads."""
+    """How bytes may flow, for all transfers that share it.
+
+    `stall_s`: fewer than 16 KiB in so many seconds of waiting are none; `disk`: its threads; `permits`: for blocks that
+    are not written yet, so that memory does not grow with the number of transfers.
+    """
 
     throttles: Sequence[Throttle] = ()
     stall_s: float = 60.0
     disk: Executor | None = None
+    permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUEUED_BLOCKS))
 
     def on_disk(self, function: Callable[..., T], *args: object) -> Awaitable[T]:
         """Call what blocks, off the loop. When the caller is cancelled the call goes on to its end."""
@@ -68,51 +72,58 @@ class Arrival:
     overlap: bytes = b""
 
 
-async def pour(arrival: Arrival, part: Part, meter: Meter, flow: Flow) -> None:
-    """Into the part, to the end. Raises ProviderError, VaultError, Moved; what arrived by then is kept to resume."""
-    blocks: _Blocks = asyncio.Queue(QUEUED_BLOCKS)
-    reader = _Reader(arrival, blocks, meter, flow, fresh=part.size == 0)
-    broke_off: ProviderError | None = None
+async def pour(arrival: Arrival, part: Part, meter: Meter, flow: Flow) -> list[bytes]:
+    """Into the part, to the end; gives the last block, which is left to be written.
+
+    Raises ProviderError, VaultError, Moved; what arrived by then is kept to resume.
+    """
+    pouring = _Pouring(arrival, part, meter, flow)
     ended = False
     try:
         async with asyncio.timeout(HUNG_S) as watchdog, asyncio.TaskGroup() as group:
-            group.create_task(_write(blocks, part, arrival.told, meter, flow, watchdog))
-            broke_off = await reader.read(watchdog)
-        ended = broke_off is None
+            broke_off = await pouring.read(group, watchdog)
+        if broke_off is not None:
+            await pouring.write(pouring.take_block())
+            raise broke_off
+        ended = True
     except TimeoutError:
         raise Unreachable(f"nothing moved for {HUNG_S:g} s") from None
     except BaseExceptionGroup as failures:
         raise _first(failures) from None
     finally:
+        pouring.release()
         # Whatever arrived is worth keeping, also when this is cancelled; a fault of the disk was already raised.
         if not ended and arrival.told.condition and part.size:
-            await asyncio.shield(flow.on_disk(_checkpoint_quietly, part, arrival.told))
+            await asyncio.shield(flow.on_disk(checkpoint_quietly, part, arrival.told))
             meter.durable = part.durable
-    if broke_off is not None:
-        raise broke_off
+        if not ended:
+            meter.received = part.size
+    return pouring.take_block()
 
 
-def _checkpoint_quietly(part: Part, told: Validator) -> None:
-    try:
+def checkpoint_quietly(part: Part, told: Validator) -> None:
+    """Note how far it is, if the disk lets us: what stopped the transfer is reported already."""
+    with contextlib.suppress(VaultError):
         part.checkpoint(told)
-    except VaultError:
-        return  # the part is then fetched anew; what stopped the transfer is reported already
 
 
-class _Reader:
-    """Hands a body on in blocks."""
+class _Pouring:
+    """One body on its way. Reading waits for the network; writing and hashing go on beside it, a few blocks behind."""
 
-    def __init__(self, arrival: Arrival, blocks: _Blocks, meter: Meter, flow: Flow, *, fresh: bool) -> None:
+    def __init__(self, arrival: Arrival, part: Part, meter: Meter, flow: Flow) -> None:
         self._arrival = arrival
-        self._blocks = blocks
+        self._part = part
         self._meter = meter
         self._flow = flow
-        self._judged = not fresh or arrival.body.status != 200
+        self._judged = part.size > 0 or arrival.body.status != 200
         self._block: list[bytes] = []
         self._size = 0
         self._since = time.monotonic()
+        self._blocks: asyncio.Queue[list[bytes] | None] | None = None
+        self._permits = 0
+        self._noted_size, self._noted_at = part.size, self._since
 
-    async def read(self, watchdog: asyncio.Timeout) -> ProviderError | None:
+    async def read(self, group: asyncio.TaskGroup, watchdog: asyncio.Timeout) -> ProviderError | None:
         """To the end; a connection that broke is given back, so that what arrived before is written."""
         chunks = alive(self._arrival.body.chunks(), self._flow.stall_s)
         broke_off: ProviderError | None = None
@@ -120,8 +131,10 @@ class _Reader:
             if self._arrival.overlap:
                 await self._compare(chunks)
             async for chunk in chunks:
-                await self._take(chunk)
                 await self._pay(len(chunk), watchdog)
+                self._take(chunk)
+                if self._judged and (self._size >= BLOCK_BYTES or time.monotonic() - self._since >= BLOCK_S):
+                    await self._hand_on(group, watchdog)
         except Unreachable as error:
             broke_off = error
         if not self._judged:
@@ -129,27 +142,34 @@ class _Reader:
                 self._block.clear()
             else:
                 self._judge(complete=self._size <= PREFIX_BYTES)
-        await self._blocks.put(self._block)
-        await self._blocks.put(None)
+        if self._blocks is not None:
+            await self._blocks.put(None)
         return broke_off
 
-    async def _take(self, chunk: bytes) -> None:
+    def take_block(self) -> list[bytes]:
+        """The block that is being collected; the next one begins."""
+        block, self._block = self._block, []
+        self._size, self._since = 0, time.monotonic()
+        return block
+
+    async def write(self, block: list[bytes]) -> None:
+        """Hash and write."""
+        if block:
+            await self._flow.on_disk(self._part.write, block)
+
+    def release(self) -> None:
+        """Give back the permits of blocks that were not written."""
+        for _ in range(self._permits):
+            self._flow.permits.release()
+        self._permits = 0
+
+    def _take(self, chunk: bytes) -> None:
         self._block.append(chunk)
         self._size += len(chunk)
         self._meter.received += len(chunk)
         self._meter.arrived += len(chunk)
         if not self._judged and self._size >= PREFIX_BYTES:
             self._judge(complete=False)
-        if self._judged and (self._size >= BLOCK_BYTES or time.monotonic() - self._since >= BLOCK_S):
-            await self._blocks.put(self._block)
-            self._block, self._size, self._since = [], 0, time.monotonic()
-
-    async def _pay(self, size: int, watchdog: asyncio.Timeout) -> None:
-        if self._flow.throttles and not watchdog.expired():
-            watchdog.reschedule(None)  # this wait is as long as it has to be
-            for throttle in self._flow.throttles:
-                await throttle.pay(size)
-        _moves(watchdog)
 
     def _judge(self, *, complete: bool) -> None:
         """Raises what the answer means when it is not the file."""
@@ -167,9 +187,38 @@ class _Reader:
             left = left[same:]
             if not left:
                 if chunk[same:]:
-                    await self._take(chunk[same:])
+                    self._take(chunk[same:])
                 return
         raise Moved
+
+    async def _hand_on(self, group: asyncio.TaskGroup, watchdog: asyncio.Timeout) -> None:
+        await self._flow.permits.acquire()
+        self._permits += 1
+        if self._blocks is None:
+            self._blocks = asyncio.Queue(QUEUED_BLOCKS)
+            group.create_task(self._keep_writing(self._blocks, watchdog))
+        await self._blocks.put(self.take_block())
+
+    async def _pay(self, size: int, watchdog: asyncio.Timeout) -> None:
+        if self._flow.throttles and not watchdog.expired():
+            watchdog.reschedule(None)  # this wait is as long as it has to be
+            for throttle in self._flow.throttles:
+                await throttle.pay(size)
+        _moves(watchdog)
+
+    async def _keep_writing(self, blocks: "asyncio.Queue[list[bytes] | None]", watchdog: asyncio.Timeout) -> None:
+        part, told = self._part, self._arrival.told
+        while (block := await blocks.get()) is not None:
+            await self.write(block)
+            self._permits -= 1
+            self._flow.permits.release()
+            _moves(watchdog)
+            now = time.monotonic()
+            due = part.size - self._noted_size >= CHECKPOINT_BYTES or now - self._noted_at >= CHECKPOINT_S
+            if due and told.condition:
+                await self._flow.on_disk(part.checkpoint, told)
+                self._meter.durable = part.durable
+                self._noted_size, self._noted_at = part.size, now
 
 
 async def alive(chunks: AsyncIterator[bytes], stall_s: float) -> AsyncIterator[bytes]:
@@ -187,21 +236,6 @@ async def alive(chunks: AsyncIterator[bytes], stall_s: float) -> AsyncIterator[b
         elif waited >= stall_s:
             raise Unreachable(f"the service all but stopped: {arrived} bytes in {waited:.0f} s")
         yield chunk
-
-
-async def _write(
-    blocks: _Blocks, part: Part, told: Validator, meter: Meter, flow: Flow, watchdog: asyncio.Timeout
-) -> None:
-    noted_size, noted_at = part.size, time.monotonic()
-    while (block := await blocks.get()) is not None:
-        if block:
-            await flow.on_disk(part.write, block)
-            _moves(watchdog)
-        due = part.size - noted_size >= CHECKPOINT_BYTES or time.monotonic() - noted_at >= CHECKPOINT_S
-        if due and told.condition:
-            await flow.on_disk(part.checkpoint, told)
-            meter.durable = part.durable
-            noted_size, noted_at = part.size, time.monotonic()
 
 
 def _moves(watchdog: asyncio.Timeout) -> None:

@@ -20,6 +20,7 @@ from vault.errors import DiskFull, LedgerError, Overtaken, PartBusy, VaultError,
 from vault.ledger import Ledger
 from vault.ledger.claiming import EVERYTHING, Beat, Claim, Hold, Terms
 from vault.presence import Presence
+from vault.proof import Proof
 from vault.transfers import retrying
 from vault.transfers.fetch import Work, fetch
 from vault.transfers.placing import Place, Placing
@@ -33,13 +34,21 @@ T = TypeVar("T")
 _WISHED = {"pause": "paused", "cancel": "cancelled"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A claim, and the place for its file, or why there is none."""
+
+    claim: Claim
+    place: Place | None = None
+    fault: Exception | None = None
+
+
 @dataclass
 class _Running:
     claim: Claim
     meter: Meter = field(default_factory=Meter)
     task: "asyncio.Task[None] | None" = None
     wish: str = ""
-    done: bool = False
     rate: float | None = None
     _samples: list[tuple[float, int]] = field(default_factory=list)
 
@@ -55,7 +64,7 @@ class _Running:
         if self.claim.taken_at < hold.until:
             return False
         if scope == EVERYTHING:
-            return self.done or self.reached > 0
+            return self.reached > 0
         return scope == self.claim.identity.account
 
     @property
@@ -85,6 +94,12 @@ class Queue:
         self._rhythm = rhythm
         self._placing = Placing(config, ledger)
         self._running: dict[AssetId, _Running] = {}
+        self._chains: set[asyncio.Task[None]] = set()
+        self._through: list[_Running] = []
+        """What ended well since the last beat."""
+        self._orphans: list[_Begun] = []
+        """Claimed for a chain that was cancelled meanwhile."""
+        self._dead: frozenset[str] = frozenset()
         self._nudged = asyncio.Event()
         self._fault: BaseException | None = None
         self._trouble = retrying.Trouble()
@@ -92,6 +107,7 @@ class Queue:
         self._threads: ThreadPoolExecutor | None = None
         """While it runs; so that a slow disk does not keep others of this process from theirs."""
         self._throttle = Throttle(config.max_bytes_per_s)
+        self._permits = asyncio.Semaphore(max(2 * config.workers, 4))
         self._throttles = {name: Throttle(each.max_bytes_per_s) for name, each in config.accounts.items()}
 
     def nudge(self) -> None:
@@ -135,8 +151,8 @@ class Queue:
             terms = Terms(presence.name, self._config.workers_per_account, chosen, heed_holds=patience_s > 0)
             while True:
                 self._nudged.clear()
-                await self._start_what_may(terms, presence)
-                if drain and not self._running and not await self._on_disk(self._ledger.claims.pending, chosen):
+                await self._start_chains(terms, presence)
+                if drain and not self._chains and not await self._on_disk(self._ledger.claims.pending, chosen):
                     return
                 with contextlib.suppress(TimeoutError):  # not wait_for: in 3.11 it loses a cancellation
                     async with asyncio.timeout(self._rhythm.beat_s):
@@ -144,35 +160,90 @@ class Queue:
                 if self._fault is not None:
                     raise self._fault  # what nothing below expected must not pass in silence
         finally:
-            tasks = [beating, *(each.task for each in self._running.values() if each.task is not None)]
+            tasks = [beating, *self._chains]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.shield(self._on_disk(presence.close))
             self._threads = None
             # A cancelled task leaves its thread at work, with the ledger and its part: nobody may close them under it.
-            await asyncio.shield(asyncio.to_thread(threads.shutdown))
+            await asyncio.shield(asyncio.to_thread(self._close, threads, presence))
 
-    def _on_disk(self, function: Callable[..., T], *args: object) -> Awaitable[T]:
+    def _close(self, threads: ThreadPoolExecutor, presence: Presence) -> None:
+        threads.shutdown()
+        for begun in self._orphans:
+            if begun.place is not None and begun.place.part is not None:
+                begun.place.part.close()
+            with contextlib.suppress(LedgerError, Overtaken):
+                self._ledger.claims.step_back(begun.claim, "queued", self._now().timestamp())
+        self._orphans.clear()
+        presence.close()
+
+    def _on_disk(self, function: Callable[..., T], *args: object) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
-    async def _start_what_may(self, terms: Terms, presence: Presence) -> None:
-        room = self._config.workers - len(self._running)
-        if room <= 0:
+    async def _start_chains(self, terms: Terms, presence: Presence) -> None:
+        """As many as there is room for, if anything is due; each goes on by itself until it finds nothing more."""
+        room = self._config.workers - len(self._chains)
+        if room <= 0 or not await self._on_disk(self._is_due, terms, presence):
             return
-        for claim in await self._on_disk(self._take, terms, presence, room):
-            running = self._running[claim.identity] = _Running(claim)
-            running.task = asyncio.create_task(self._work(running))
-            running.task.add_done_callback(self._ended)
+        for _ in range(room):
+            chain = asyncio.create_task(self._chain(terms))
+            self._chains.add(chain)
+            chain.add_done_callback(self._ended)
 
-    def _take(self, terms: Terms, presence: Presence, room: int) -> tuple[Claim, ...]:
-        dead = presence.gone(self._ledger.claims.owners())
-        return self._ledger.claims.take(replace(terms, dead=dead), self._now().timestamp(), room)
+    def _is_due(self, terms: Terms, presence: Presence) -> bool:
+        self._dead = presence.gone(self._ledger.claims.owners())
+        return self._ledger.claims.is_due(replace(terms, dead=self._dead), self._now().timestamp())
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._nudged.set()
-        if not task.cancelled() and task.exception() is not None:
-            self._fault = task.exception()
+    def _ended(self, chain: "asyncio.Task[None]") -> None:
+        self._chains.discard(chain)
+        if not chain.cancelled() and chain.exception() is not None:
+            self._fault = chain.exception()
+            self._nudged.set()
+
+    async def _chain(self, terms: Terms) -> None:
+        """One transfer after another."""
+        worked = False
+        while (begun := await self._next(terms)) is not None:
+            worked = True
+            # A task of its own: what is wished of one transfer must not meet the next one of its chain.
+            running = _Running(begun.claim)
+            running.task = asyncio.create_task(self._work(running, begun))
+            self._running[begun.claim.identity] = running
+            try:
+                await asyncio.wait({running.task})
+            except asyncio.CancelledError:
+                running.task.cancel()
+                await asyncio.wait({running.task})
+                raise
+            finally:
+                del self._running[begun.claim.identity]
+            if not running.task.cancelled():
+                running.task.result()
+        if worked:
+            self._nudged.set()
+
+    async def _next(self, terms: Terms) -> _Begun | None:
+        """Beginning goes on in its thread when this is cancelled; what it claimed must not be forgotten."""
+        beginning = self._on_disk(self._begin, terms)
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            beginning.add_done_callback(self._orphan)
+            raise
+
+    def _orphan(self, beginning: "asyncio.Future[_Begun | None]") -> None:
+        if not beginning.cancelled() and beginning.exception() is None and (begun := beginning.result()) is not None:
+            self._orphans.append(begun)
+
+    def _begin(self, terms: Terms) -> _Begun | None:
+        claims = self._ledger.claims.take(replace(terms, dead=self._dead), self._now().timestamp(), 1)
+        for claim in claims:
+            try:
+                return _Begun(claim, self._placing.open(claim))
+            except (ProviderError, VaultError) as fault:
+                return _Begun(claim, fault=fault)
+        return None
 
     async def _keep_beating(self) -> None:
         """Once a second tell the ledger what is alive and how far it is, and do what is wished of it."""
@@ -181,17 +252,17 @@ class Queue:
             running = list(self._running.values())
             for each in running:
                 each.sample(time.monotonic())
+            through, self._through = self._through, []
+            through += [each for each in running if each.meter.arrived >= retrying.PROGRESS_BYTES]
             beats = [Beat(each.claim, each.meter.received, each.meter.total, each.rate) for each in running]
-            if not beats:
-                continue
             try:
                 wishes = await self._on_disk(self._ledger.claims.beat, beats, self._now().timestamp())
-                await self._go_on([each for each in running if each.meter.arrived >= retrying.PROGRESS_BYTES])
+                await self._go_on(through)
             except LedgerError:
                 continue  # a claim without beats goes stale in time, and its commit is refused
             for each in running:
                 each.wish = wishes[each.claim.identity]
-                if each.wish and each.task is not None:
+                if each.wish and each.task is not None:  # one that ended meanwhile takes no notice
                     each.task.cancel()
 
     async def _go_on(self, through: Sequence[_Running]) -> None:
@@ -203,20 +274,20 @@ class Queue:
         if over:
             await self._on_disk(self._ledger.claims.go_on, over)
 
-    async def _work(self, running: _Running) -> None:
+    async def _work(self, running: _Running, begun: _Begun) -> None:
         """One claimed transfer, to its end; every way to fail ends in words in the ledger."""
         claim = running.claim
         try:
-            await self._fetch(claim, running.meter)
-            running.done = True
-            await self._go_on([running])
+            if begun.fault is not None:
+                raise begun.fault
+            if begun.place is not None:
+                await self._fetch(claim, begun.place, running.meter)
+            self._through.append(running)
         except asyncio.CancelledError:
-            if running.wish == "leave":
-                return
-            state = _WISHED.get(running.wish, "queued")
-            await self._settle(self._ledger.claims.step_back, claim, state, self._now().timestamp())
-            if not running.wish:
-                raise
+            if running.wish != "leave":
+                state = _WISHED.get(running.wish, "queued")
+                await self._settle(self._ledger.claims.step_back, claim, state, self._now().timestamp())
+            raise
         except Overtaken:
             return
         except ProviderError as error:
@@ -231,8 +302,6 @@ class Queue:
             await self._settle(self._fail, running, error.words, None, claim.attempts)
             if isinstance(error, WrongBytes):
                 await self._settle(self._ledger.claims.mark_wrong, claim)
-        finally:
-            del self._running[claim.identity]
 
     async def _settle(self, verb: Callable[..., None], *args: object) -> None:
         try:
@@ -286,46 +355,35 @@ class Queue:
 
     # One attempt.
 
-    async def _fetch(self, claim: Claim, meter: Meter) -> None:
-        provider = await self._connect(claim.identity.account)
-        place = await self._open(claim)
-        if place.part is None:
+    async def _fetch(self, claim: Claim, place: Place, meter: Meter) -> None:
+        part = place.part
+        if part is None:
             assert place.proof is not None
             await self._on_disk(self._ledger.claims.commit, claim, place.proof, self._now().timestamp())
             return
-        throttles = (self._throttle, self._throttles[claim.identity.account])
         first = [place.asset]
 
         async def resolve() -> Source:
             asset = first.pop() if first else await self._on_disk(self._placing.asset, claim)
             return await provider.locate(asset)
 
+        def commit(proof: Proof) -> None:
+            self._ledger.claims.commit(claim, proof, self._now().timestamp())
+            part.close()
+
+        throttles = (self._throttle, self._throttles[claim.identity.account])
         try:
+            provider = await self._connect(claim.identity.account)
             work = Work(
                 resolve=resolve,
                 opener=provider.opener,
                 extension=place.asset.extension,
                 prepare=lambda proof: self._ledger.claims.prepare(claim, proof),
-                commit=lambda proof: self._ledger.claims.commit(claim, proof, self._now().timestamp()),
+                commit=commit,
                 now=self._now,
-                flow=Flow(tuple(each for each in throttles if each), disk=self._threads),
+                flow=Flow(tuple(each for each in throttles if each), disk=self._threads, permits=self._permits),
             )
-            await fetch(work, place.part, meter)
+            await fetch(work, part, meter)
         finally:
-            await asyncio.shield(self._on_disk(place.part.close))
-
-    async def _open(self, claim: Claim) -> Place:
-        """Opening goes on in its thread when this is cancelled; the part's lock must not outlive that."""
-        opening = asyncio.ensure_future(self._on_disk(self._placing.open, claim))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_part)
-            raise
-
-
-def _close_part(opening: "asyncio.Future[Place]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        part = opening.result().part
-        if part is not None:
-            part.close()
+            if not part.is_closed:
+                await asyncio.shield(self._on_disk(part.close))
