@@ -70,6 +70,17 @@ class _Cookies:
                 held[name] = value
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How requests go out: API calls by the client, bodies that are files over the transport itself.
+
+    Of a small file's time the client would take a third, for redirects and cookies that it must not follow or keep.
+    """
+
+    client: httpx.AsyncClient
+    transport: Transport
+
+
 class Http:
     """An account's HTTP: `send` for API calls, `open` for bodies that are files.
 
@@ -97,8 +108,8 @@ class Http:
         self._pace = _Pace(settings.rate_per_s, clock, sleep)
         self._body_limit = body_limit
         self._building = asyncio.Lock()
-        self._own: httpx.AsyncClient | None = None
-        self._bare: httpx.AsyncClient | None = None
+        self._own: _Way | None = None
+        self._bare: _Way | None = None
 
     def is_own(self, url: str) -> bool:
         """Whether an address is at one of the account's own origins."""
@@ -126,7 +137,7 @@ class Http:
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _build(self, own: bool) -> httpx.AsyncClient:
+    def _build(self, own: bool) -> _Way:
         # Only the account's own servers are judged by its ca_file and verify; anything else by the public authorities.
         context = self._tls() if own or self._loopback else ssl.create_default_context()
         proxy = _proxy_address(self._settings.proxy) if self._settings.proxy else None
@@ -138,50 +149,53 @@ class Http:
         timeout = httpx.Timeout(self._settings.timeout_s, connect=CONNECT_TIMEOUT_S, pool=None)
         client = httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False, follow_redirects=False)
         client.headers = httpx.Headers({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
-        return client
+        return _Way(client, transport)
 
-    async def _client(self, own: bool) -> httpx.AsyncClient:
+    async def _way(self, own: bool) -> _Way:
+        way = self._own if own else self._bare
+        if way is not None:
+            return way
         async with self._building:
-            client = self._own if own else self._bare
-            if client is None:
+            way = self._own if own else self._bare
+            if way is None:
                 try:
-                    client = await asyncio.to_thread(self._build, own)
+                    way = await asyncio.to_thread(self._build, own)
                 except ssl.SSLError:
                     raise NotTrusted(f"ca_file {self._settings.ca_file} holds no certificate (PEM)") from None
                 except OSError as error:
                     raise NotTrusted(f"ca_file {self._settings.ca_file}: {error.strerror or error}") from None
                 if own:
-                    self._own = client
+                    self._own = way
                 else:
-                    self._bare = client
-            return client
+                    self._bare = way
+            return way
 
-    async def _request(self, request: Request) -> tuple[httpx.AsyncClient, httpx.Request, Origin]:
+    async def _request(self, request: Request) -> tuple[_Way, httpx.Request, Origin]:
         origin = self._check_address(request.url)
         own = origin in self._origins
-        client = await self._client(own)
+        way = await self._way(own)
         headers = dict(request.headers)
         if own:
             headers |= {name: secret.reveal() for name, secret in self._authorize().items()}
             if self._cookies:
                 headers |= self._cookies.header(origin)
-        client.cookies.clear()
+        way.client.cookies.clear()
         read = request.read_timeout_s or self._settings.timeout_s
         timeout = httpx.Timeout(read, connect=CONNECT_TIMEOUT_S, pool=None)
         try:
-            built = client.build_request(
+            built = way.client.build_request(
                 request.method, request.url, headers=headers, content=request.content or None, timeout=timeout
             )
         except (httpx.InvalidURL, ValueError):
             raise NotTrusted("the service named an address that cannot be used") from None
-        return client, built, origin
+        return way, built, origin
 
     async def send(self, request: Request) -> Answer:
         """Make an API call. Raises Unreachable, NotTrusted, BadAnswer (over `body_limit`, 64 MiB)."""
         await self._pace.wait()
-        client, built, origin = await self._request(request)
+        way, built, origin = await self._request(request)
         try:
-            response = await client.send(built, stream=True)
+            response = await way.client.send(built, stream=True)
             try:
                 content = await _bounded(response, self._body_limit)
             finally:
@@ -205,9 +219,9 @@ class Http:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        for client in (self._own, self._bare):
-            if client is not None:
-                await client.aclose()
+        for way in (self._own, self._bare):
+            if way is not None:
+                await way.client.aclose()
         self._own = self._bare = None
 
 
@@ -226,10 +240,10 @@ class _Opened:
     async def __aenter__(self) -> "_Opened":
         if self._http.is_own(self._request.url):
             await self._http._pace.wait()
-        client, built, origin = await self._http._request(self._request)
+        way, built, origin = await self._http._request(self._request)
         self._origin = origin
         try:
-            self._response = await client.send(built, stream=True)
+            self._response = await way.transport.handle_async_request(built)
         except httpx.HTTPError as error:
             raise self._http._failure(error, origin) from None
         self.status = self._response.status_code

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_ODD = re.compile(r"""[^\x21-\x7e]|[\\"<>^`{|}]""")
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _REST_OF_LITERAL = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 
@@ -31,7 +32,7 @@ class Origin:
     @classmethod
     def of(cls, url: str) -> "Origin | None":
         """The origin of an address; None when it is no plain http(s) address (user names, odd characters)."""
-        if not url.isascii() or any(c.isspace() or c in '\\"<>^`{|}' or not c.isprintable() for c in url):
+        if _ODD.search(url):
             return None
         try:
             parts = urlsplit(url)

@@ -462,7 +462,7 @@ async def test_foreign_servers_are_judged_by_the_public_authorities(authority: P
     for more in ({"ca_file": str(authority / "ca.pem")}, {"verify": False}):
         http = Http(settings(**more), (PUBLIC,), lambda: {})
         own, foreign = http._build(True), http._build(False)
-        own_tls, foreign_tls = (client._transport._context for client in (own, foreign))  # type: ignore[attr-defined]  # what was built
+        own_tls, foreign_tls = (way.transport._context for way in (own, foreign))
         assert foreign_tls.verify_mode is ssl.CERT_REQUIRED
         assert foreign_tls.check_hostname
         assert foreign_tls.minimum_version >= ssl.TLSVersion.TLSv1_2
@@ -470,8 +470,8 @@ async def test_foreign_servers_are_judged_by_the_public_authorities(authority: P
         assert own_tls.verify_mode is (ssl.CERT_REQUIRED if "ca_file" in more else ssl.CERT_NONE)
         subjects = repr(foreign_tls.get_ca_certs())
         assert "trustme" not in subjects
-        for client in (own, foreign):
-            await client.aclose()
+        for way in (own, foreign):
+            await way.client.aclose()
 
 
 async def test_a_server_without_tls_is_said(pair: Pair) -> None:
