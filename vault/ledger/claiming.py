@@ -5,7 +5,7 @@ went stale, another process took over) finds that its fence is old and can neith
 """
 
 import sqlite3
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -102,12 +102,13 @@ class Claims:
 
     def is_due(self, terms: Terms, now: float) -> bool:
         """Whether anything is there that a worker could take if its account has room; changes nothing."""
-        gone, values = _gone(terms, now)
-        sql = f"""SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued')
-            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'waiting' AND not_before <= ?)
-            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'running' AND {gone})"""
+        gone, stale = _gone(terms, now)
+        chosen, values = _among("asset_id", terms.only)
+        sql = f"""SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued' AND {chosen})
+            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'waiting' AND not_before <= ? AND {chosen})
+            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'running' AND {gone} AND {chosen})"""
         with self._database.read() as connection:
-            return bool(connection.execute(sql, (now, *values)).fetchone()[0])
+            return bool(connection.execute(sql, (*values, now, *values, *stale, *values)).fetchone()[0])
 
     def take(self, terms: Terms, now: float, room: int) -> tuple[Claim, ...]:
         """Claim what may run next, at most `room`.
@@ -119,27 +120,27 @@ class Claims:
             return ()
         with self._database.write(visible=False, durable=False) as connection:
             self._grant_wishes(connection, terms, now)
-            full = self._full_accounts(connection, terms, now)
+            at_work = self._at_work(connection, terms, now)
             claims: list[Claim] = []
-            running = full.running
-            while len(claims) < room and not full.all_held:
-                row = self._next(connection, terms, now, full.accounts(running))
+            while len(claims) < room and not at_work.is_all_held:
+                row = self._next(connection, terms, now, at_work.full_accounts)
                 if row is None:
                     break
                 claims.append(self._take(connection, row, terms.owner, now))
-                running[row["account"]] += 1
+                at_work.taken[row["account"]].append(now)
             if claims:
                 show(connection)
             return tuple(claims)
 
     @staticmethod
-    def _full_accounts(connection: sqlite3.Connection, terms: Terms, now: float) -> "_Full":
+    def _at_work(connection: sqlite3.Connection, terms: Terms, now: float) -> "_AtWork":
         gone, values = _gone(terms, now)
-        sql = f"""SELECT account, count(*) AS number FROM transfers WHERE state = 'running' AND NOT {gone}
-            GROUP BY account"""
-        running = Counter({row["account"]: row["number"] for row in connection.execute(sql, values)})
+        taken: defaultdict[str, list[float]] = defaultdict(list)
+        sql = f"SELECT account, taken_at FROM transfers WHERE state = 'running' AND NOT {gone}"
+        for row in connection.execute(sql, values):
+            taken[row["account"]].append(row["taken_at"])
         holds = {row["scope"]: row["until"] for row in connection.execute("SELECT scope, until FROM holds")}
-        return _Full(running, holds if terms.heed_holds else {}, terms.per_account, now)
+        return _AtWork(taken, holds if terms.heed_holds else {}, terms.per_account, now)
 
     @staticmethod
     def _next(connection: sqlite3.Connection, terms: Terms, now: float, full: Collection[str]) -> sqlite3.Row | None:
@@ -182,7 +183,7 @@ class Claims:
         asset_id = row["asset_id"]
         taken = connection.execute(
             """UPDATE transfers SET state = 'running', owner = ?1, beat_at = ?2, fence = fence + 1, wish = '',
-            attempts = attempts + 1, rate = NULL,
+            attempts = attempts + 1, rate = NULL, taken_at = ?2,
             progress_at = CASE progress_at WHEN 0 THEN ?2 ELSE progress_at END
             WHERE asset_id = ?3 RETURNING fence, attempts, furthest, progress_at""",
             (owner, now, asset_id),
@@ -318,22 +319,28 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
-class _Full:
-    """Which accounts may not start anything more."""
+class _AtWork:
+    """When whatever runs was taken, by account; and what that leaves no room for."""
 
-    running: "Counter[str]"
+    taken: dict[str, list[float]]
     holds: dict[str, float]
     per_account: int
     now: float
 
-    @property
-    def all_held(self) -> bool:
-        until = self.holds.get(EVERYTHING)
-        return until is not None and (until > self.now or sum(self.running.values()) > 0)
+    def _is_held(self, scope: str, taken: Iterable[float]) -> bool:
+        """A break goes on until its moment, and then until the one that tries since then got through."""
+        until = self.holds.get(scope)
+        return until is not None and (until > self.now or any(at >= until for at in taken))
 
-    def accounts(self, running: "Counter[str]") -> frozenset[str]:
-        held = {scope for scope, until in self.holds.items() if until > self.now or running[scope]}
-        return frozenset(held | {name for name, number in running.items() if number >= self.per_account})
+    @property
+    def is_all_held(self) -> bool:
+        return self._is_held(EVERYTHING, (at for each in self.taken.values() for at in each))
+
+    @property
+    def full_accounts(self) -> frozenset[str]:
+        names = {*self.taken, *self.holds}
+        full = (name for name in names if len(self.taken.get(name, ())) >= self.per_account)
+        return frozenset({*full, *(name for name in names if self._is_held(name, self.taken.get(name, ())))})
 
 
 def check(connection: sqlite3.Connection, claim: Claim) -> str:

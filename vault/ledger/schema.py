@@ -134,6 +134,7 @@ MIGRATIONS: tuple[str, ...] = (
     -- When the transfer last got further than ever, and how far: what its budget is counted from. 0: not tried yet.
     ALTER TABLE transfers ADD COLUMN progress_at REAL NOT NULL DEFAULT 0;
     ALTER TABLE transfers ADD COLUMN furthest INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE transfers ADD COLUMN taken_at REAL NOT NULL DEFAULT 0;
 
     -- Breaks that everything of an account takes, or (scope '') the whole queue, since its disk is full.
     CREATE TABLE holds (

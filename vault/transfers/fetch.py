@@ -201,7 +201,7 @@ class _Transfer:
             told = told.or_else(known)
         meter.received, meter.total = part.size, told.total
         meter.words = _advice(source, told.total) or meter.words
-        _check_space(part, told.total)
+        await self._on_disk(_check_space, part, told.total)
         try:
             last = await pour(Arrival(body, source, told, overlap), part, meter, self._work.flow)
         except Moved:

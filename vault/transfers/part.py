@@ -37,7 +37,7 @@ def in_words(error: OSError, path: Path) -> VaultError:
 def open_folder(root: Path, folders: Iterable[str], *, create: bool) -> int:
     """A descriptor of a folder below `root`, following no link below it. Raises OSError."""
     if create:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(root)
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for name in folders:
         try:
@@ -55,6 +55,17 @@ def open_folder(root: Path, folders: Iterable[str], *, create: bool) -> int:
             os.close(descriptor)
         descriptor = inner
     return descriptor
+
+
+def _make(root: Path) -> None:
+    """A folder and those above it that are missing, each on disk. Raises OSError."""
+    for folder in reversed([each for each in (root, *root.parents) if not each.exists()]):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def move(folder: int, source: str, target: str) -> None:

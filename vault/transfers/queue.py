@@ -49,6 +49,7 @@ class _Running:
     meter: Meter = field(default_factory=Meter)
     task: "asyncio.Task[None] | None" = None
     wish: str = ""
+    is_done: bool = False
     rate: float | None = None
     _samples: list[tuple[float, int]] = field(default_factory=list)
 
@@ -64,7 +65,7 @@ class _Running:
         if self.claim.taken_at < hold.until:
             return False
         if scope == EVERYTHING:
-            return self.reached > 0
+            return self.is_done or self.reached > 0
         return scope == self.claim.identity.account
 
     @property
@@ -104,10 +105,11 @@ class Queue:
         self._fault: BaseException | None = None
         self._trouble = retrying.Trouble()
         self._patience_s = 0.0
+        self._began_at = 0.0
         self._threads: ThreadPoolExecutor | None = None
         """While it runs; so that a slow disk does not keep others of this process from theirs."""
         self._throttle = Throttle(config.max_bytes_per_s)
-        self._permits = asyncio.Semaphore(max(2 * config.workers, 4))
+        self._permits = asyncio.Semaphore(max(config.workers, 4))
         self._throttles = {name: Throttle(each.max_bytes_per_s) for name, each in config.accounts.items()}
 
     def nudge(self) -> None:
@@ -143,6 +145,8 @@ class Queue:
         What is in progress when it is cancelled stops cleanly: its part stays, and it is queued again.
         """
         self._patience_s = patience_s
+        self._began_at = self._now().timestamp()
+        self._fault = None
         self._threads = threads = ThreadPoolExecutor(self._config.workers + 2, "transfers")
         presence = await self._on_disk(Presence, self._config.data / "workers")
         beating = asyncio.create_task(self._keep_beating())
@@ -151,9 +155,10 @@ class Queue:
             terms = Terms(presence.name, self._config.workers_per_account, chosen, heed_holds=patience_s > 0)
             while True:
                 self._nudged.clear()
-                await self._start_chains(terms, presence)
-                if drain and not self._chains and not await self._on_disk(self._ledger.claims.pending, chosen):
+                if drain and not self._running and not await self._on_disk(self._ledger.claims.pending, chosen):
+                    await self._go_on(self._through)
                     return
+                await self._start_chains(terms, presence)
                 with contextlib.suppress(TimeoutError):  # not wait_for: in 3.11 it loses a cancellation
                     async with asyncio.timeout(self._rhythm.beat_s):
                         await self._nudged.wait()
@@ -282,6 +287,7 @@ class Queue:
                 raise begun.fault
             if begun.place is not None:
                 await self._fetch(claim, begun.place, running.meter)
+            running.is_done = True
             self._through.append(running)
         except asyncio.CancelledError:
             if running.wish != "leave":
@@ -350,7 +356,8 @@ class Queue:
         self._fail(running, error.words, hold.until, claim.attempts - 1)
 
     def _is_waited_out(self, running: _Running, now: float) -> bool:
-        since = now if running.reached else running.claim.progress_at
+        # A night in which nobody tried says nothing against the service.
+        since = now if running.reached else max(running.claim.progress_at, self._began_at)
         return now - since < self._patience_s
 
     # One attempt.
