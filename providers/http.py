@@ -312,6 +312,8 @@ def _in_words(error: Exception, origin: Origin) -> ProviderError:
         return Unreachable(f"no connection to {origin}: {_reason(causes[-1])}")
     if isinstance(error, httpx.RemoteProtocolError) and "location header" in str(error):
         return BadAnswer(f"{origin} redirects to an address that cannot be read")
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return Unreachable(f"{origin} answers something that is no HTTP")
     if isinstance(error, httpx.ProtocolError):
         return Unreachable(f"{origin} broke off the answer")
     return Unreachable(f"the connection to {origin} broke")

@@ -31,7 +31,7 @@ _FAULTS: tuple[tuple[type[BaseException], type[httpx.TransportError]], ...] = (
     (aiohttp.ClientConnectorError, httpx.ConnectError),
     (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
     (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
-    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (aiohttp.ClientResponseError, httpx.UnsupportedProtocol),
     (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
     (aiohttp.ClientError, httpx.ReadError),
     (TimeoutError, httpx.ConnectTimeout),
@@ -49,8 +49,8 @@ def _by_httpx_names() -> Iterator[None]:
         if kind is httpx.ConnectError and isinstance(error.__cause__, TimeoutError):
             kind = httpx.ConnectTimeout
         raise kind(str(error)) from error
-    except ValueError as error:  # a header of the answer that cannot be one, an address that is none
-        raise httpx.RemoteProtocolError(str(error)) from error
+    except ValueError as error:  # a header of the answer that cannot be one
+        raise httpx.UnsupportedProtocol(str(error)) from error
 
 
 class _Handler(ResponseHandler):
@@ -86,9 +86,15 @@ class _Stream(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._response.content
         with _by_httpx_names():
-            # Never larger than one chunk, and never waited for until it is full.
-            while chunk := await content.read(CHUNK_BYTES):
-                yield chunk
+            try:
+                # Never larger than one chunk, and never waited for until it is full.
+                while chunk := await content.read(CHUNK_BYTES):
+                    yield chunk
+            except (aiohttp.ClientError, OSError):
+                # aiohttp raises before it hands out what arrived until then. Private, and held by a test.
+                if rest := content._read_nowait(-1):
+                    yield rest
+                raise
 
     async def aclose(self) -> None:
         self._response.release() if self._response.content.at_eof() else self._response.close()

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import RenderableType
+from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.binding import Binding
@@ -20,15 +22,15 @@ from styles.themes import NO_COLOR, THEMES, variables_for_others
 from tui.commands import keymap_problems
 from tui.context import Context, words_of
 from tui.guard import AsciiSigns, ControlGuard, crash_report, terminal_is_gone, tolerate_old_mouse
-from tui.label import ASCII, count, glyphs_for
+from tui.label import ASCII, glyphs_for
+from tui.leaving import Answer, HandOver, Leaving
 from tui.screens.accounts import AccountsScreen
 from tui.screens.base import ModeScreen
-from tui.screens.confirm import ConfirmScreen
 from tui.screens.desk import DeskScreen
+from tui.screens.leave import LeaveScreen
 from tui.screens.notifications import NotificationsScreen
 from tui.screens.rooms import RoomsScreen
 from tui.screens.transfers import TransfersScreen
-from vault.views import TransferState
 
 if TYPE_CHECKING:
     from vault.engine import Engine
@@ -62,6 +64,7 @@ class DeskApp(App[None]):
         environ: Mapping[str, str] | None = None,
         keymap: Mapping[str, str] | None = None,
         theme: str = "",
+        hand_over: HandOver | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
         colourless = "NO_COLOR" in os.environ
@@ -84,6 +87,7 @@ class DeskApp(App[None]):
             self.add_mode(screen.MODE, lambda screen=screen: screen(self.context))  # type: ignore[misc]  # bound early on purpose
         self._revision = -1
         self._leaving = False
+        self._leave = Leaving(engine, hand_over)
         self._timer: Timer | None = None
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -108,13 +112,15 @@ class DeskApp(App[None]):
             self.call_after_refresh(self._say, f"keymap not used: {self._keymap_problems[0]}")
 
     def _signalled(self, code: int) -> None:
+        if code == SIGNALS[signal.SIGHUP] and not self._leaving:
+            self._leave.line_lost()
         self.exit(return_code=code)
 
-    def exit(self, result: None = None, return_code: int = 0, message: object = None) -> None:
-        """Leave; the engine stops its transfers cleanly first, their parts stay."""
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """Leave; the engine stops its transfers cleanly first, their parts stay. `message` is printed afterwards."""
         self._leaving = True
         self.context.engine.stop()
-        super().exit(result, return_code, None)
+        super().exit(result, return_code, message)
 
     def on_key(self, event: events.Key) -> None:
         """A key that came in one burst with those before it, and so missed what they changed."""
@@ -130,15 +136,25 @@ class DeskApp(App[None]):
         self.context.engine.stop()
 
     async def action_quit(self) -> None:
-        """Leave at once when nothing is running, else ask."""
-        running = [v for v in self.context.engine.snapshot().transfers if v.state is TransferState.RUNNING]
-        if not running:
-            self.exit()
+        """Leave at once when nothing is left to do, else as was chosen, else ask."""
+        if isinstance(self.screen, LeaveScreen) or self._leave.handing_over:
             return
-        lines = ["Their parts are kept, and the next desk or `reeldesk work` goes on where they stopped."]
-        title = f"{count(len(running), 'transfer')} running. Stop cleanly and leave?"
-        question = ConfirmScreen(title, lines, "Stop and leave", "Stay", no_first=False)
-        self.push_screen(question, lambda yes: self.exit() if yes else None)
+        answer = self._leave.answer()
+        if answer is None:
+            self.push_screen(LeaveScreen(self._leave.title(), self._leave.why_not), self._answered)
+        else:
+            self._answered(answer)
+
+    def _answered(self, answer: Answer | None) -> None:
+        screen = self._mode_screen()
+        if answer is Answer.STOP:
+            self.exit()
+        elif answer is Answer.HAND_OVER and screen is not None:
+            screen.attempt(self._hand_over, "leave")
+
+    async def _hand_over(self) -> None:
+        self._say("handing over, a moment", "info")
+        self.exit(message=Text(await asyncio.to_thread(self._leave.hand_over)))
 
     def _fatal_error(self) -> None:
         # Textual's own shows every local variable: credentials among them.
@@ -166,7 +182,7 @@ class DeskApp(App[None]):
 
     def _poll(self) -> None:
         if not self.is_headless and terminal_is_gone():
-            self.exit(return_code=SIGNALS[signal.SIGHUP])
+            self._signalled(SIGNALS[signal.SIGHUP])
             return
         screen = self._mode_screen()
         if screen is None:

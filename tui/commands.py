@@ -155,7 +155,15 @@ COMMANDS: tuple[Command, ...] = (
     _c("help", "question_mark", "Help", "All keys and signs.", EVERYWHERE, _GO, 90),
     _c("palette", "ctrl+p", "Palette", "Find an action by its words.", EVERYWHERE, _GO, 92, priority=True),
     _c("theme", "", "Theme", "Go to the next theme: dark, light, the terminal's own colours.", EVERYWHERE, _SEE),
-    _c("quit", "q,ctrl+q,ctrl+c", "Quit", "Stop cleanly and leave; asks while transfers run.", EVERYWHERE, _GO, 91),
+    _c(
+        "quit",
+        "q,ctrl+q,ctrl+c",
+        "Quit",
+        "Leave; asks what becomes of running transfers.",
+        EVERYWHERE,
+        _GO,
+        91,
+    ),
 )
 
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}

@@ -20,6 +20,7 @@ class Connections:
         self._news = news
         self._clients: dict[str, Provider] = {}
         self._ready: set[str] = set()
+        self._closing: set[asyncio.Future[None]] = set()
 
     def account(self, name: str) -> AccountConfig:
         """An account's configuration. Raises VaultError for a name that is none."""
@@ -51,9 +52,12 @@ class Connections:
         """Sign an account out and close its connections; the next use opens them again."""
         client = self._clients.pop(name, None)
         if client is not None:
-            await client.aclose()
+            closing = asyncio.ensure_future(client.aclose())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            await asyncio.shield(closing)  # who is cancelled meanwhile leaves no session half signed out
 
     async def aclose(self) -> None:
         """Sign all out, all at once."""
         names = list(self._clients)
-        await asyncio.gather(*(self.close(name) for name in names))
+        await asyncio.gather(*(self.close(name) for name in names), *self._closing)

@@ -4,8 +4,7 @@ Reads and queue verbs are quick and may come from any thread. The async use case
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,9 +24,9 @@ from vault import config as configuration
 from vault.config import Config
 from vault.connections import Connections
 from vault.errors import VaultError
+from vault.fetching import Fetching
 from vault.keeping import Keeping, Verification
 from vault.ledger import Ledger
-from vault.rules import why_not_fetch
 from vault.secrets import Secrets
 from vault.syncing import Syncing, SyncReport
 from vault.transfers.queue import Queue
@@ -37,7 +36,6 @@ from vault.views import (
     AssetView,
     CatchupView,
     Event,
-    LocalState,
     MeetingRow,
     MeetingView,
     Query,
@@ -46,7 +44,6 @@ from vault.views import (
 )
 
 Now = Callable[[], datetime]
-PROGRESS_S = 0.5
 
 
 def utc_now() -> datetime:
@@ -68,6 +65,7 @@ class Desk:
         self._connections = Connections(config, secrets, self._news)
         self._syncing = Syncing(self._connections, ledger, now)
         self._keeping = Keeping(config, self._connections, ledger, self._syncing, now)
+        self._fetching = Fetching(ledger, self._keeping, now)
         self.queued: Callable[[], None] = lambda: None
         """Called, from any thread, when something was queued or steered: a running engine looks at once."""
 
@@ -195,12 +193,7 @@ class Desk:
 
     def enqueue(self, identities: Iterable[AssetId], *, first: bool = False) -> tuple[AssetId, ...]:
         """Queue what can be fetched now; gives those that were newly queued."""
-        ready = []
-        for identity in identities:
-            asset = self.asset(identity)
-            if asset is not None and not why_not_fetch(asset):
-                ready.append(identity)
-        queued = self._ledger.transfers.enqueue(ready, self.now().timestamp(), first=first)
+        queued = self._fetching.enqueue(identities, first=first)
         self.queued()
         return queued
 
@@ -268,43 +261,34 @@ class Desk:
             await asyncio.to_thread(self._syncing.record, identity.account, listing, authoritative=False)
         return await asyncio.to_thread(self._keeping.asset, identity)
 
+    def check_fetch(self, identity: AssetId) -> None:
+        """Raises VaultError with why an asset cannot be fetched now, if so; queued already is no reason."""
+        self._fetching.check(identity)
+
     async def fetch_now(
         self, identity: AssetId, on_progress: Callable[[TransferView], None] | None = None
     ) -> AssetView:
         """Queue an asset first in line and see it through. Raises VaultError with why it is not held in the end."""
-        before = await asyncio.to_thread(self._keeping.asset, identity)
-        problem = why_not_fetch(before)
-        if problem and before.local not in (LocalState.QUEUED, LocalState.FETCHING):
-            raise VaultError(f"{identity}: {problem}")
-        if not await asyncio.to_thread(self.enqueue, [identity], first=True):
-            await asyncio.to_thread(self.resume, identity)  # it was queued before, and perhaps paused
-        queue = self.new_queue()
-        async with self._watched(queue, identity, on_progress):
-            await queue.run(only=[identity], drain=True)
-        asset = await asyncio.to_thread(self._keeping.asset, identity)
-        if asset.local is not LocalState.HELD:
-            transfer = await asyncio.to_thread(self.transfer, identity)
-            state = f"{transfer.words or transfer.state}" if transfer else "it was not queued"
-            raise VaultError(f"{identity}: {state}")
-        return asset
+        await asyncio.to_thread(self.check_fetch, identity)
+        await self.fetch_all([identity], on_progress)
+        return await asyncio.to_thread(self.outcome, identity)
 
-    @asynccontextmanager
-    async def _watched(
-        self, queue: Queue, identity: AssetId, tell: Callable[[TransferView], None] | None
-    ) -> AsyncIterator[None]:
-        async def watch() -> None:
-            while tell is not None:
-                await asyncio.sleep(PROGRESS_S)
-                view = await asyncio.to_thread(self.transfer, identity)
-                if view is not None:
-                    tell(queue.up_to_date(view))
+    async def fetch_all(
+        self,
+        identities: Iterable[AssetId],
+        on_progress: Callable[[TransferView], None] | None = None,
+        on_end: Callable[[AssetId], None] | None = None,
+    ) -> None:
+        """Queue assets first in line, in this order, and see them through; `on_end` is told of each as it ends.
 
-        task = asyncio.create_task(watch())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        What is wrong with a service is not waited out. What became of each is its `outcome`.
+        """
+        await self._fetching.fetch_all(self.new_queue(), identities, on_progress, on_end)
+        self.queued()
+
+    def outcome(self, identity: AssetId) -> AssetView:
+        """A held asset. Raises VaultError with why it is not held."""
+        return self._fetching.outcome(identity)
 
     async def verify(self, identity: AssetId) -> Verification:
         """Read a held file again: it is held, damaged or lost."""

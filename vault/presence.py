@@ -10,11 +10,16 @@ from pathlib import Path
 from vault.errors import VaultError
 
 
+def this_process() -> str:
+    """`host:pid`, as `TransferView.owner` names whoever runs a transfer."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 class Presence:
     """One worker's name, `host:pid:token`, for as long as it is not closed. Its calls block, briefly."""
 
     def __init__(self, folder: Path) -> None:
-        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.name = f"{this_process()}:{secrets.token_hex(4)}"
         self._folder = folder
         self._path = folder / self.name
         try:
@@ -22,7 +27,7 @@ class Presence:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise VaultError(f"{self._path} cannot be written: {error.strerror}") from None
+            raise VaultError(f"{folder} cannot be written: {error.strerror}") from None
 
     def gone(self, owners: frozenset[str]) -> frozenset[str]:
         """Which of them are surely not at work any more. Of another machine's nothing is known."""

@@ -211,20 +211,6 @@ async def test_cancelling_and_pausing_ask_the_queue(engine: StageEngine) -> None
         await until(pilot, lambda: screen.said.startswith("cancelled 2 transfers"))
 
 
-async def test_quitting_asks_while_transfers_run(engine: StageEngine) -> None:
-    async with app_on(engine).run_test(size=(80, 24)) as pilot:
-        await ready(pilot)
-        await pilot.press("q")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-        await shows(pilot, "2 transfers running. Stop cleanly and leave?")
-        await pilot.press("escape")
-        assert not engine.stopped.is_set()
-        await pilot.press("q")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-        await pilot.press("enter")
-        await until(pilot, engine.stopped.is_set)
-
-
 async def test_a_refresh_keeps_the_cursor_on_its_meeting(engine: StageEngine) -> None:
     async with app_on(engine).run_test(size=(80, 24)) as pilot:
         screen = await ready(pilot)

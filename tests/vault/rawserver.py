@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 STATED = -1
@@ -18,6 +18,8 @@ class Seen:
 
     target: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def offset(self) -> int:
@@ -41,9 +43,15 @@ class Reply:
     bytes_per_s: float | None = None
     hold: asyncio.Event | None = None
     """After the bytes of `cut`, wait for this and then send the rest."""
+    late: asyncio.Event | None = None
+    """Wait for this before the first byte."""
+    drip_after: int | None = None
+    """After so many bytes of the body, a byte every 20 ms."""
+    naked: bool = False
+    """The body is all that comes: no status line, no headers."""
 
 
-Answer = Callable[[Seen, int], Reply]
+Answer = Callable[[Seen, int], Reply | Awaitable[Reply]]
 
 
 class RawServer:
@@ -54,6 +62,7 @@ class RawServer:
         self.seen: list[Seen] = []
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._port = 0
 
     @property
     def url(self) -> str:
@@ -73,6 +82,17 @@ class RawServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def shut(self) -> None:
+        """Listen no more; whoever connects is refused."""
+        assert self._server is not None
+        self._port = self._server.sockets[0].getsockname()[1]
+        self._server.close()
+        await asyncio.sleep(0)
+
+    async def reopen(self) -> None:
+        """Listen again where it did."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -81,9 +101,13 @@ class RawServer:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 headers = dict(line.split(": ", 1) for line in head[1:] if ": " in line)
-                seen = Seen(head[0].split(" ")[1], {name.lower(): value for name, value in headers.items()})
+                lower = {name.lower(): value for name, value in headers.items()}
+                body = await reader.readexactly(int(lower.get("content-length", "0")))
+                method, target, _ = head[0].split(" ")
+                seen = Seen(target, lower, method, body)
                 self.seen.append(seen)
-                await self._send(writer, self.answer(seen, len(self.seen) - 1))
+                reply = self.answer(seen, len(self.seen) - 1)
+                await self._send(writer, reply if isinstance(reply, Reply) else await reply)
         except asyncio.CancelledError:
             pass
         finally:
@@ -92,16 +116,23 @@ class RawServer:
 
     @staticmethod
     async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
+        if reply.late is not None:
+            await reply.late.wait()
         lines = [f"HTTP/1.1 {reply.status} As Told", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
         if reply.chunked:
             lines.append("Transfer-Encoding: chunked")
         elif reply.length is not None:
             lines.append(f"Content-Length: {len(reply.body) if reply.length == STATED else reply.length}")
-        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        if not reply.naked:
+            writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
         await writer.drain()
         limit = len(reply.body) if reply.cut is None else reply.cut
-        await _pour(writer, reply, 0, limit)
+        if reply.drip_after is not None:
+            await _pour(writer, reply, 0, reply.drip_after)
+            await _pour(writer, replace(reply, chunk=1, bytes_per_s=50), reply.drip_after, limit)
+        else:
+            await _pour(writer, reply, 0, limit)
         if reply.hold is not None:
             await reply.hold.wait()
             await _pour(writer, reply, limit, len(reply.body))

@@ -11,14 +11,16 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from providers.models import AssetId
 from tests.vault.test_killed import stored_zip
-from tests.vault.world import World, archive
+from tests.vault.world import World, archive, noise, until
 from vault.desk import Desk
-from vault.errors import VaultError
+from vault.errors import DiskFull, VaultError
 from vault.transfers.part import Part
-from vault.views import LocalState, Query
+from vault.transfers.ranges import Validator
+from vault.views import LocalState, Query, TransferView
 
-A = archive("a")
+A, B = archive("a"), archive("b")
 
 
 async def fetch(it: World, desk: Desk) -> None:
@@ -61,7 +63,7 @@ def test_a_full_disk(it: World, small_disk: Path) -> None:
     it.emulator.add_archive("a", blob=stored_zip(3_000_000, 1))
     it.emulator.faults.send_length = False  # so that it cannot be known before
     desk = it.desk()
-    with pytest.raises(VaultError, match=r"no space left for .*; make room, then retry"):
+    with pytest.raises(VaultError, match=r"no space left for .*: make room; what is there is kept and resumed"):
         asyncio.run(fetch(it, desk))
     assert [path for path in it.files() if path.endswith(".zip")] == []
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
@@ -72,10 +74,62 @@ def test_a_full_disk(it: World, small_disk: Path) -> None:
     desk.close()
 
 
+def test_what_is_there_when_the_disk_runs_full_is_continued(small_disk: Path) -> None:
+    """The note of how far it is needs room, too."""
+    known = Validator('"one"', "", 3_000_000)
+    part = Part(small_disk, PurePosixPath("file.bin"))
+    with pytest.raises(DiskFull):
+        part.write([noise(100_000, number) for number in range(30)])
+    part.checkpoint(known)
+    part.close()
+    again = Part(small_disk, PurePosixPath("file.bin"))
+    assert again.saved() == known
+    assert again.take_up()
+    assert again.size >= 900_000
+    again.close()
+
+
+async def fill_and_make_room(it: World, desk: Desk, small_disk: Path) -> None:
+    await desk.sync("advice")
+    desk.enqueue([A, B])
+    working = asyncio.create_task(desk.new_queue().run(patience_s=3_600))
+    await until(lambda: "no space left" in state_of(desk, B).words)
+    for one in (A, B):
+        transfer = state_of(desk, one)
+        assert transfer.state in ("waiting", "queued")
+        assert transfer.again_at is not None
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)  # noqa: ASYNC221  # quick
+    await until(lambda: state_of(desk, A).state == state_of(desk, B).state == "done")
+    await until(lambda: not desk._ledger.claims.holds())
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    await desk.aclose()
+
+
+def state_of(desk: Desk, identity: AssetId) -> TransferView:
+    found = desk.transfer(identity)
+    assert found is not None
+    return found
+
+
+def test_a_full_disk_is_waited_out(it: World, small_disk: Path) -> None:
+    """By all that is queued; nobody has to ask for it again."""
+    for number, one in enumerate((A, B)):
+        it.emulator.add_archive(one.variant, blob=stored_zip(3_000_000, number))
+    it.emulator.faults.send_length = False
+    desk = it.desk()
+    asyncio.run(fill_and_make_room(it, desk, small_disk))
+    for one in (A, B):
+        asset = desk.asset(one)
+        assert asset is not None
+        assert Path(asset.path).stat().st_size == it.emulator.archives[one.variant].blob.size
+    desk.close()
+
+
 LIMITED = """
 import asyncio, json, resource, signal, sys
 from vault.desk import Desk
-from vault.errors import VaultError
+from vault.errors import DiskFull, VaultError
 from tests.vault.world import archive
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 

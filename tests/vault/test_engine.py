@@ -20,8 +20,8 @@ from vault import engine as engines
 from vault.desk import Desk
 from vault.engine import Engine, Snapshot
 from vault.errors import LedgerError, VaultError
-from vault.transfers import fetch as fetching
-from vault.transfers import queue as queues
+from vault.ledger.claiming import Terms
+from vault.transfers import pouring
 from vault.views import LocalState, Query, TransferState
 
 A, B = archive("a"), archive("b")
@@ -31,8 +31,7 @@ A, B = archive("a"), archive("b")
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "LOOK_S", 0.02)
     monkeypatch.setattr(engines, "WATCH_AGAIN_S", 0.02)
-    monkeypatch.setattr(queues, "BEAT_S", 0.05)
-    monkeypatch.setattr(fetching, "BLOCK_S", 0.05)
+    monkeypatch.setattr(pouring, "BLOCK_S", 0.05)
 
 
 class Running:
@@ -220,14 +219,14 @@ def test_syncs_again_and_again(it: World) -> None:
 def test_trouble_is_told_until_it_is_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = threading.Event()
     broken.set()
-    claim = desk._ledger.transfers.next_start
+    is_due = desk._ledger.claims.is_due
 
-    def next_start(only: object = None) -> Any:
+    def is_due_when_it_works(terms: Terms, now: float) -> bool:
         if broken.is_set():
             raise LedgerError("the ledger cannot be used: disk I/O error")
-        return claim(only)  # type: ignore[arg-type]  # handed on
+        return is_due(terms, now)
 
-    monkeypatch.setattr(desk._ledger.transfers, "next_start", next_start)
+    monkeypatch.setattr(desk._ledger.claims, "is_due", is_due_when_it_works)
     with Running(desk, sync_at_start=False) as running:
         running.until(lambda s: "disk I/O error" in s.trouble)
         broken.clear()

@@ -1,6 +1,6 @@
-"""kill -9 at any moment: what is under a final name is whole and in the ledger, and the next process finishes.
+"""kill -9 at any moment: what is under a final name is whole and in the ledger, and the next process goes on.
 
-`REELDESK_KILLS` is the number of moments drawn at random; a soak may take hundreds.
+`REELDESK_KILLS` is the number of moments drawn at random (a soak takes hundreds), `REELDESK_SEED` draws others.
 """
 
 import asyncio
@@ -14,20 +14,30 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from providers.emulation import Blob, Loopback
-from tests.vault.world import World, noise, world
+from providers.flexperto.emulator import FlexpertoEmulator
+from providers.models import AssetId
+from tests.vault.world import World, noise, until_true
+from vault.transfers.fetch import OVERLAP_BYTES
 from vault.views import LocalState, Query, TransferState
 
 KILLS = int(os.environ.get("REELDESK_KILLS", "20"))
 SEED = int(os.environ.get("REELDESK_SEED", "7"))
-STALE_S = 20.0
+WORKERS = 4
+SIZE = 300_000
+HUNG_S = 60.0
 
 
 def stored_zip(size: int, seed: int) -> Blob:
@@ -38,31 +48,182 @@ def stored_zip(size: int, seed: int) -> Blob:
     return Blob.of(buffer.getvalue(), "application/zip")
 
 
+class Asked(FlexpertoEmulator):
+    """Keeps which archive was asked for, from which byte on."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        super().__init__()
+
+    async def _download(self, request: Request) -> Response:
+        self.asked.append((request.path_params["archive_id"], request.headers.get("range", "")))
+        return await super()._download(request)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An asset and its transfer, as the ledger tells them."""
+
+    archive: str
+    kept: str
+    path: str | None
+    sha256: str
+    size: int | None
+    proof: str | None
+    state: str | None
+    transfers: int
+    fetched: int
+
+
 class Fetcher:
-    """The process that fetches; `run` lets it work until it dies, `kill_after` sees to that."""
+    """The process that fetches, killed at will, and what it leaves behind."""
 
-    def __init__(self, process: "subprocess.Popen[str]", world: World) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", net: Loopback, folder: Path) -> None:
         self.process = process
-        self.world = world
+        self.net = net
+        self.emulator = Asked()
+        net.serve(self.emulator)
+        self.it = World(folder, self.emulator, vault=f"workers = {WORKERS}\nworkers_per_account = {WORKERS}")
+        self.it.write()
+        self.sums: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
+        self._read: dict[tuple[str, int, int], str] = {}
 
-    def start(self, die_at: int = 0) -> int:
-        self.world.clock.skip(STALE_S)  # what a killed process had claimed is nobody's by then
-        ahead = self.world.clock.ahead.total_seconds()
-        order = {"environ": self.world.environ, "ahead_s": ahead, "die_at": die_at}
+    def add(self, name: str, size: int, seed: int) -> None:
+        blob = stored_zip(size, seed)
+        self.sums[name] = blob.sha256()
+        self.emulator.add_archive(name, blob=blob)
+
+    def learn(self) -> None:
+        desk = self.it.desk()
+
+        async def sync() -> None:
+            await desk.sync("advice")
+            await desk.aclose()
+
+        asyncio.run(sync())
+        desk.close()
+
+    def live(self, *, die_at: int = 0, for_s: float | None = None) -> int:
+        """Let a process work until its end; gives its exit code. Then look at what the next one will find."""
+        noted, held = self.noted(), {row.archive for row in self.rows() if row.kept == "held"}
+        before = len(self.emulator.asked)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.write(json.dumps({"environ": self.it.environ, "die_at": die_at}) + "\n")
         self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        child = int(self.process.stdout.readline())
+        hangs = threading.Timer(HUNG_S, os.kill, (child, signal.SIGABRT))
+        hangs.start()
+        if for_s is not None:
+            time.sleep(for_s)  # the moment to be killed at
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        code = int(self.process.stdout.readline())
+        hangs.cancel()
+        until_true(self.is_quiet)
+        self.check_requests(noted, held, self.emulator.asked[before:])
+        self.check_ledger()
+        return code
 
-    def end(self) -> int:
-        assert self.process.stdout is not None
-        return int(self.process.stdout.readline())
+    def is_quiet(self) -> bool:
+        """Whether the emulator has seen every request of the process that is gone."""
+        return not any(server.server_state.connections for server, _ in self.net._servers)
+
+    def rows(self) -> list[Row]:
+        ledger = sqlite3.connect(self.it.folder / "data" / "ledger.db")
+        with contextlib.closing(ledger):
+            assert ledger.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            found = ledger.execute(
+                """SELECT a.identity, a.kept, a.path, a.sha256, a.held_size, a.proof, t.state,
+                (SELECT count(*) FROM transfers WHERE asset_id = a.id),
+                (SELECT count(*) FROM events e WHERE e.identity = a.identity AND e.what = 'fetched')
+                FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
+            )
+            return [Row(AssetId.parse(identity).variant, *rest) for identity, *rest in found]
+
+    def noted(self) -> dict[str, int]:
+        """Of each archive that has a part: after how many bytes it can be continued."""
+        parts = {}
+        for row in self.rows():
+            part, side = Path(f"{row.path}.part"), Path(f"{row.path}.part.json")
+            if row.path is not None and part.exists():
+                parts[row.archive] = json.loads(side.read_bytes())["durable"] if side.exists() else 0
+        return parts
+
+    def check_requests(self, noted: dict[str, int], held: set[str], asked: list[tuple[str, str]]) -> None:
+        """What has a part is continued where that was noted, or begun anew; what is held is not asked for again."""
+        first = dict(reversed(asked))
+        assert not held & first.keys(), "what is held was fetched again"
+        for archive, asked_for in first.items():
+            durable = noted.get(archive, 0)
+            if durable:
+                assert asked_for == f"bytes={max(0, durable - OVERLAP_BYTES)}-", f"{durable} bytes were noted"
+                self.counts["resumed"] += 1
+            else:
+                assert asked_for == ""
+                self.counts["restarted" if archive in noted else "begun"] += 1
+
+    def check_ledger(self) -> None:
+        """The ledger and the disk tell the same."""
+        rows = {row.path: row for row in self.rows() if row.path is not None}
+        files = {str(self.it.folder / "vault" / name) for name in self.it.files()}
+        for row in self.rows():
+            assert row.transfers <= 1
+            assert row.fetched == (row.kept == "held")
+            assert (row.state == "done") == (row.kept == "held")
+            assert row.state in (None, "queued", "running", "done"), row
+            assert row.kept != "held" or row.path in files
+        for file in files:
+            place = file.removesuffix(".new").removesuffix(".json").removesuffix(".part")
+            row = rows[place]  # whatever lies there is known
+            if file == place:
+                assert row.proof is not None
+                assert (self.sha256(file), os.stat(file).st_size) == (row.sha256, row.size)
+                assert row.sha256 == self.sums[row.archive]
+            else:
+                assert row.state in ("queued", "running"), f"{file} is nobody's"
+
+    def sha256(self, file: str) -> str:
+        """Read again only when it is another file than before."""
+        there = os.stat(file)
+        key = (file, there.st_ino, there.st_mtime_ns)
+        if key not in self._read:
+            self._read[key] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        return self._read[key]
+
+    def count_left_behind(self) -> None:
+        """In how many of the moments something was just going on."""
+        rows = self.rows()
+        published = [row.path is not None and Path(row.path).exists() for row in rows]
+        open_rows = [(row, there) for row, there in zip(rows, published, strict=True) if row.kept != "held"]
+        self.counts["left parts"] += bool(self.noted())
+        self.counts["left a proof without its file"] += any(row.proof and not there for row, there in open_rows)
+        self.counts["left a file that was not committed"] += any(there for _, there in open_rows)
+
+    def left(self) -> int:
+        """How many archives are not held yet."""
+        return sum(row.kept != "held" for row in self.rows())
+
+    def check_end(self) -> None:
+        """All is held once, proven, and nothing is left over."""
+        self._read.clear()
+        self.check_ledger()
+        desk = self.it.desk()
+        try:
+            for asset in desk.assets(Query()):
+                assert asset.local is LocalState.HELD, desk.transfer(asset.identity)
+                assert asset.sha256 == self.sums[asset.identity.variant]
+                transfer = desk.transfer(asset.identity)
+                assert transfer is not None
+                assert transfer.state is TransferState.DONE
+            assert len(self.it.files()) == len(self.sums)
+        finally:
+            desk.close()
 
 
 @pytest.fixture
 def fetcher(net: Loopback, tmp_path: Path) -> Iterator[Fetcher]:
-    it = world(net, tmp_path)
     with subprocess.Popen(
         [sys.executable, "-m", "tests.vault.fetcher"],
         stdin=subprocess.PIPE,
@@ -70,94 +231,50 @@ def fetcher(net: Loopback, tmp_path: Path) -> Iterator[Fetcher]:
         text=True,
         cwd=Path(__file__).parents[2],
     ) as process:
-        yield Fetcher(process, it)
+        yield Fetcher(process, net, tmp_path)
         assert process.stdin is not None
         process.stdin.close()
 
 
-def check_promise(it: World, name: str = "") -> None:
-    """A file (of the named archive, else of all) under its final name is whole, and its sha256 is in the ledger."""
-    ledger = sqlite3.connect(it.folder / "data" / "ledger.db")
-    with contextlib.closing(ledger):
-        known = dict(ledger.execute("SELECT path, sha256 FROM assets WHERE path IS NOT NULL"))
-    whole = {archive.blob.sha256() for archive in it.emulator.archives.values()}
-    for file in it.files():
-        if ".part" not in file and f"-{name}" in file:
-            path = it.folder / "vault" / file
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            assert sha256 in whole, f"{file} is not whole"
-            assert known[str(path)] == sha256
-
-
-def check_end(it: World) -> None:
-    """All is held once, nothing is left over, and each was fetched once by the trail."""
-    desk = it.desk()
-    try:
-        for asset in desk.assets(Query()):
-            assert asset.local is LocalState.HELD, desk.transfer(asset.identity)
-            assert asset.sha256 == it.emulator.archives[asset.identity.variant].blob.sha256()
-            assert hashlib.sha256(Path(asset.path).read_bytes()).hexdigest() == asset.sha256
-            assert [event.what for event in desk.trail(asset.identity)].count("fetched") == 1
-            transfer = desk.transfer(asset.identity)
-            assert transfer is not None
-            assert transfer.state is TransferState.DONE
-        assert len(it.files()) == len(it.emulator.archives)
-    finally:
-        desk.close()
-
-
-def learn(it: World) -> None:
-    desk = it.desk()
-    asyncio.run(_sync(desk))
-    desk.close()
-
-
-async def _sync(desk: object) -> None:
-    await desk.sync("advice")  # type: ignore[attr-defined]
-    await desk.aclose()  # type: ignore[attr-defined]
-
-
 def test_killed_at_random_moments(fetcher: Fetcher) -> None:
-    it, moments = fetcher.world, random.Random(SEED)
-    it.emulator.faults.bytes_per_s = 600_000
-    for number in range(3):
-        it.emulator.add_archive(f"a{number}", blob=stored_zip(400_000, number))
-    learn(it)
-    killed = 0
+    """Four transfers at once; half of the moments by the clock, half by what is being done, in whatever thread."""
+    moments, counts = random.Random(SEED), fetcher.counts
+    fetcher.emulator.faults.bytes_per_s = 600_000
+    added = 0
     for _ in range(KILLS):
-        child = fetcher.start()
-        time.sleep(moments.uniform(0.0, 0.5))  # the moment to be killed at
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        killed += fetcher.end() == -signal.SIGKILL
-        check_promise(it)
-        if not it.files() or all(".part" not in name for name in it.files()):
-            it.emulator.add_archive(f"b{killed}", blob=stored_zip(400_000, 100 + killed))
-            learn(it)
-    it.emulator.faults.bytes_per_s = None
-    fetcher.start()
-    assert fetcher.end() == 0
-    check_promise(it)
-    check_end(it)
-    assert killed >= KILLS // 2
+        if not added or fetcher.left() < 2 * WORKERS:
+            for number in range(added, added + 2 * WORKERS):
+                fetcher.add(f"a{number}", moments.randrange(1_000, SIZE), number)
+            added += 2 * WORKERS
+            fetcher.learn()
+        if moments.random() < 0.5:
+            code = fetcher.live(for_s=moments.uniform(0.0, 0.6))
+            counts["killed by the clock"] += code == -signal.SIGKILL
+        else:
+            code = fetcher.live(die_at=int(10 ** moments.uniform(0, 3)))
+            counts["killed at an operation"] += code == -signal.SIGKILL
+        fetcher.count_left_behind()
+        assert code in (0, -signal.SIGKILL), [row for row in fetcher.rows() if row.kept != "held"]
+    fetcher.emulator.faults.bytes_per_s = None
+    assert fetcher.live() == 0
+    fetcher.check_end()
+    print(dict(counts))
+    assert counts["killed by the clock"] + counts["killed at an operation"] >= KILLS * 3 // 4, counts
+    assert counts["resumed"] >= KILLS // 4, counts
 
 
 def test_killed_at_every_operation_of_the_disk_and_the_ledger(fetcher: Fetcher) -> None:
     """Each moment on an archive of its own, which the next process finishes."""
-    it = fetcher.world
-    for die_at in range(1, 200):
-        it.emulator.add_archive(f"a{die_at}", blob=stored_zip(70_000, die_at))
-        learn(it)
-        fetcher.start(die_at)
-        code = fetcher.end()
-        check_promise(it, f"a{die_at}")
+    step = 1 if KILLS >= 100 else 5
+    for die_at in range(1 + SEED % step, 400, step):
+        fetcher.add(f"a{die_at}", 70_000, die_at)
+        fetcher.learn()
+        code = fetcher.live(die_at=die_at)
         if code == 0:
             break
         assert code == -signal.SIGKILL
-        fetcher.start()
-        assert fetcher.end() == 0
+        assert fetcher.live() == 0
     else:
         pytest.fail("it never got to its end")
-    assert die_at > 15
-    check_promise(it)
-    check_end(it)
+    assert die_at > 30
+    fetcher.check_end()

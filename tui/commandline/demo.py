@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             return supervise(_serve(out))
     with unwinding(), _boxes() as demo:
         out.note(f"demo: {_SAID}")
-        return open_desk(without_secrets(os.environ) | demo.environ, banner=BANNER)
+        return open_desk(without_secrets(os.environ) | demo.environ, banner=BANNER, outlived=False)
 
 
 @contextmanager

@@ -48,14 +48,20 @@ async def _fetch(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
     check_assets(desk, args)
     check_accounts(desk, [args.account] if args.account is not None else [])
     chosen = _available(desk, args.account or "", out) if args.all else list(dict.fromkeys(args.assets))
-    meter = Meter(out, len(chosen))
+    ready: list[AssetId] = []
 
-    async def one(identity: AssetId) -> None:
-        view = await _fetch_one(desk, identity, meter, out)
+    async def prepare(identity: AssetId) -> None:
+        if await _is_to_fetch(desk, identity, args.json, out):
+            ready.append(identity)
+
+    await each(chosen, AT_ONCE, prepare)
+    meter = Meter(out, len(ready))
+
+    def ended(identity: AssetId) -> None:
         meter.done(identity)
-        _show(desk, identity, view, args.json, out)
+        _show(desk, identity, args.json, out)
 
-    await each(chosen, AT_ONCE, one)
+    await desk.fetch_all(sorted(ready, key=chosen.index), meter.show, ended)
     return out.status
 
 
@@ -83,30 +89,37 @@ def _is_paused(desk: "Desk", view: AssetView) -> bool:
     return transfer is not None and transfer.state is TransferState.PAUSED
 
 
-async def _fetch_one(desk: "Desk", identity: AssetId, meter: "Meter", out: Output) -> AssetView | None:
-    """The asset as held now; None where it is not, which is then named with its reason."""
+async def _is_to_fetch(desk: "Desk", identity: AssetId, as_json: bool, out: Output) -> bool:
+    """Whether there is anything to fetch; what cannot be is named with its reason, and what is held already shown."""
     try:
         view = desk.asset(identity) or await desk.adopt(identity)
-        if view.local is LocalState.HELD:
-            out.note(f"{identity}: it is held already")
-            return view
-        desk.resume(identity)  # whoever asks for it now does not want it to stay paused
-        return await desk.fetch_now(identity, meter.show)
+        if view.local is not LocalState.HELD:
+            desk.check_fetch(identity)
+            return True
+        out.note(f"{identity}: it is held already")
+        _show(desk, identity, as_json, out)
     except FAULTS as fault:
         out.fail(str(identity), words(fault))
-        return None
+        _show_record(desk, identity, as_json, out)
+    return False
 
 
-def _show(desk: "Desk", identity: AssetId, view: AssetView | None, as_json: bool, out: Output) -> None:
-    """Print what became of an asset: as JSON whatever became of it, for a person the file that is held."""
-    if not as_json:
-        if view:
+def _show(desk: "Desk", identity: AssetId, as_json: bool, out: Output) -> None:
+    """What became of an asset: as JSON whatever it was, for a person the file that is held."""
+    try:
+        view = desk.outcome(identity)
+        if not as_json:
             out.line(f"{identity}  {size(view.size)}  {view.path}")
-        return
-    known = view or desk.asset(identity)
+    except FAULTS as fault:
+        out.fail(str(identity), words(fault))
+    _show_record(desk, identity, as_json, out)
+
+
+def _show_record(desk: "Desk", identity: AssetId, as_json: bool, out: Output) -> None:
+    known = desk.asset(identity) if as_json else None
     if known:
         out.record(known.record())
-    out.flush()
+        out.flush()
 
 
 class Meter:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 from tui.commandline.output import Output
 from tui.commandline.session import Usage
@@ -19,19 +20,23 @@ def run_desk(args: argparse.Namespace, out: Output) -> int:
     return open_desk(os.environ)
 
 
-def open_desk(environ: Mapping[str, str], banner: str = "") -> int:
-    """Open the desk and give its exit status; `banner` is shown as long as it is open."""
+def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = True) -> int:
+    """Open the desk and give its exit status; `banner` is shown as long as it is open.
+
+    `outlived`: whether the services are still there after it, so that transfers can be handed over.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the desk needs a terminal; `reeldesk list` and the other commands do not (`reeldesk --help`)")
     for name in _DROPPED:
         os.environ.pop(name, None)
     from tui.app import DeskApp
+    from tui.commandline.takeover import hand_over
     from vault.desk import Desk
     from vault.engine import Engine
 
     desk = Desk.open(environ)
     try:
-        app = DeskApp(Engine(desk), banner=banner)
+        app = DeskApp(Engine(desk), banner=banner, hand_over=partial(hand_over, environ=environ) if outlived else None)
         app.run()
         return app.return_code or 0
     finally:

@@ -8,6 +8,7 @@ from tui.commandline.arguments import Commands, command
 from tui.commandline.output import Output
 from tui.commandline.session import on_loop, supervise, with_desk
 from tui.commandline.syncing import sync_all
+from tui.commandline.takeover import OPTION, take_over
 from vault.views import TransferState
 
 if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
@@ -26,10 +27,14 @@ def add(commands: Commands) -> None:
     """Add the command."""
     work = command(commands, "work", "run the engine alone: queue, sync, watch", run, _EXAMPLES)
     work.add_argument("--drain", action="store_true", help="sync once, and end when the queue is empty")
+    # A desk that is left starts this; what it is to know comes over stdin, so nobody types it.
+    work.add_argument(OPTION, action="store_true", help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Run the engine until a signal ends it; with --drain, until the queue is empty."""
+    if args.handed_over:
+        return take_over(out)
     if args.drain:
         return on_loop(lambda desk: _drain(desk, out))
     return with_desk(lambda desk: supervise(_work(desk, out)))

@@ -1,7 +1,5 @@
 """Mode 2, the transfers: the queue with what runs, waits and has ended."""
 
-import os
-import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -23,6 +21,7 @@ from tui.screens.base import ModeScreen, sheet
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines, Row
 from tui.widgets.table import ListSource, Table
+from vault.presence import this_process
 from vault.views import AssetView, TransferState, TransferView
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class TransfersScreen(ModeScreen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._acts = Acts(context, self.say)
-        self._own = f"{socket.gethostname()}:{os.getpid()}"
+        self._own = this_process()
         self._known: tuple[TransferView, ...] = ()
         self._rows: tuple[TransferView, ...] | None = None
         """What the table was given; None before anything was read."""

@@ -18,6 +18,8 @@ from vault.proof import Proof
 
 STALE_AFTER_S = 15.0
 """A running transfer without a beat for so long belongs to nobody any more."""
+LONGEST_WAIT_S = 86_400.0
+"""Nothing waits longer: a moment that is further ahead was written by a clock that has been put back since."""
 EVERYTHING = ""
 """The scope of a hold that the whole queue keeps to; else an account's name."""
 WISHED = {"pause": "paused", "cancel": "cancelled"}
@@ -105,10 +107,10 @@ class Claims:
         gone, stale = _gone(terms, now)
         chosen, values = _among("asset_id", terms.only)
         sql = f"""SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued' AND {chosen})
-            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'waiting' AND not_before <= ? AND {chosen})
+            OR EXISTS (SELECT 1 FROM transfers WHERE state = 'waiting' AND {_DUE} AND {chosen})
             OR EXISTS (SELECT 1 FROM transfers WHERE state = 'running' AND {gone} AND {chosen})"""
         with self._database.read() as connection:
-            return bool(connection.execute(sql, (*values, now, *values, *stale, *values)).fetchone()[0])
+            return bool(connection.execute(sql, (*values, *_due(now), *values, *stale, *values)).fetchone()[0])
 
     def take(self, terms: Terms, now: float, room: int) -> tuple[Claim, ...]:
         """Claim what may run next, at most `room`.
@@ -139,7 +141,10 @@ class Claims:
         sql = f"SELECT account, taken_at FROM transfers WHERE state = 'running' AND NOT {gone}"
         for row in connection.execute(sql, values):
             taken[row["account"]].append(row["taken_at"])
-        holds = {row["scope"]: row["until"] for row in connection.execute("SELECT scope, until FROM holds")}
+        holds = {
+            row["scope"]: min(row["until"], now) if row["until"] > now + LONGEST_WAIT_S else row["until"]
+            for row in connection.execute("SELECT scope, until FROM holds")
+        }
         return _AtWork(taken, holds if terms.heed_holds else {}, terms.per_account, now)
 
     @staticmethod
@@ -151,7 +156,7 @@ class Claims:
         found = []
         for kind, more in (
             ("state = 'queued'", ()),
-            ("state = 'waiting' AND not_before <= ?", (now,)),
+            (f"state = 'waiting' AND {_DUE}", _due(now)),
             (f"state = 'running' AND {gone}", stale),
         ):
             sql = f"""SELECT asset_id, account, position FROM transfers WHERE {kind} AND {chosen} AND {open_account}
@@ -355,10 +360,17 @@ def check(connection: sqlite3.Connection, claim: Claim) -> str:
     return wish
 
 
+_DUE = "(not_before <= ? OR not_before > ?)"
+
+
+def _due(now: float) -> tuple[float, float]:
+    return now, now + LONGEST_WAIT_S
+
+
 def _gone(terms: Terms, now: float) -> tuple[str, tuple[object, ...]]:
-    """That a running transfer's owner is gone, as SQL."""
+    """That a running transfer's owner is gone, as SQL. One's own are not, even when the clock leaps ahead."""
     marks = ", ".join("?" * len(terms.dead))
-    return f"(beat_at < ? OR owner IN ({marks}))", (now - STALE_AFTER_S, *terms.dead)
+    return f"((beat_at < ? AND owner != ?) OR owner IN ({marks}))", (now - STALE_AFTER_S, terms.owner, *terms.dead)
 
 
 def _among(column: str, wanted: frozenset[int] | None) -> tuple[str, tuple[object, ...]]:

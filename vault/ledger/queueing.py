@@ -20,8 +20,11 @@ class Transfers:
     def enqueue(self, identities: Iterable[AssetId], now: float, *, first: bool = False) -> tuple[AssetId, ...]:
         """Queue assets that are not queued and not held; gives those that were. Deadlines come first by default."""
         queued = []
+        wanted = list(identities)
+        if first:
+            wanted.reverse()  # each goes before the one that went before it
         with self._database.write() as connection:
-            for identity in identities:
+            for identity in wanted:
                 row = connection.execute("SELECT * FROM assets WHERE identity = ?", (str(identity),)).fetchone()
                 if row is None or row["kept"] == "held":
                     continue
@@ -37,7 +40,7 @@ class Transfers:
                 if cursor.rowcount:
                     queued.append(identity)
                     summaries.refresh(connection, [row["meeting_id"]])
-        return tuple(queued)
+        return tuple(reversed(queued) if first else queued)
 
     @staticmethod
     def _position(connection: sqlite3.Connection, row: sqlite3.Row, now: float, first: bool) -> float:

@@ -33,6 +33,8 @@ from vault.transfers.ranges import StartOver, Validator
 MAX_REDIRECTS = 5
 OVERLAP_BYTES = 4096
 """So many of the bytes that are here are asked for again when a transfer is continued, and compared."""
+NOTED_BYTES = 4 << 20
+"""A file of this size is noted before it is proven, so that it is not fetched again when that breaks off."""
 MAX_RESUMES = 20
 """Within one call, and only while each brings bytes; the queue gives further attempts later."""
 
@@ -89,16 +91,22 @@ def _begin(part: Part) -> Validator | None:
 
 def _conclude(work: Work, part: Part, whole: _Whole) -> Proof:
     """Check what arrived, and publish it. Raises WrongBytes, Unreachable (no length stated), VaultError."""
+    resumable = bool(whole.told.condition)
     try:
         part.write(whole.last)
-        part.to_disk()
+        if resumable and part.size >= NOTED_BYTES:
+            part.checkpoint(whole.told)  # to check its container may take minutes
+        else:
+            part.to_disk()
+        proof = _prove(work, part, whole)
+        work.prepare(proof)
+        part.publish()
+    except WrongBytes:
+        raise
     except VaultError:
-        if whole.told.condition:
+        if resumable:
             checkpoint_quietly(part, whole.told)
         raise
-    proof = _prove(work, part, whole)
-    work.prepare(proof)
-    part.publish()
     work.commit(proof)
     return proof
 
@@ -150,11 +158,9 @@ class _Transfer:
             if done is not None:
                 return done
             source = await self._work.resolve()
-        if not self._part.is_blank:
-            await self._on_disk(self._part.start_over)
         done = await self._request(source, None)
         if done is None:
-            raise BadAnswer("the service answers with a part of the file where all of it was asked for")
+            raise BadAnswer("the service answers with a range of the file where all of it was asked for")
         return done
 
     async def _request(self, source: Source, known: Validator | None) -> _Whole | None:
@@ -163,11 +169,12 @@ class _Transfer:
         if known is not None:
             overlap = await self._on_disk(self._part.tail, OVERLAP_BYTES)
             headers |= {"Range": f"bytes={self._part.size - len(overlap)}-", "If-Range": known.condition}
-        for _ in range(MAX_REDIRECTS + 2):
+        hops = 0
+        while hops <= MAX_REDIRECTS:
             async with self._work.opener.open(url, headers) as body:
                 location = body.headers.get("location", "")
                 if body.status in REDIRECTS and location:
-                    url = _next_hop(url, location)
+                    url, hops = _next_hop(url, location), hops + 1
                 elif known is None:
                     return await self._receive(body, source, None, b"")
                 elif "If-Range" in headers and ranges.is_unmoved(body.status, body.headers, known):
@@ -184,6 +191,8 @@ class _Transfer:
         asked = part.size - len(overlap) if known is not None else 0
         meaning = ranges.decide(body.status, body.headers, asked, known)
         if isinstance(meaning, StartOver):
+            if body.status == 416 and known is None:
+                raise BadAnswer("the service answers HTTP 416 (no such range) to a request for all of the file")
             return None
         encoding = body.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("", "identity"):
@@ -194,16 +203,16 @@ class _Transfer:
             await _judge_error(body, source, self._work)
         assert meaning is not None
         told = Validator.of(body.status, body.headers)
-        if meaning.start != asked:
-            overlap = b""
-            await self._on_disk(part.start_over)
-        elif known is not None:
+        continued = known is not None and meaning.start == asked
+        if continued and known is not None:
             told = told.or_else(known)
-        meter.received, meter.total = part.size, told.total
+        anew = not continued and not part.is_blank
+        meter.received, meter.total = part.size if continued else 0, told.total
         meter.words = _advice(source, told.total) or meter.words
         await self._on_disk(_check_space, part, told.total)
         try:
-            last = await pour(Arrival(body, source, told, overlap), part, meter, self._work.flow)
+            arrival = Arrival(body, source, told, overlap if continued else b"", anew, meaning.end)
+            last = await pour(arrival, part, meter, self._work.flow)
         except Moved:
             return None
         return _Whole(source, told, last)

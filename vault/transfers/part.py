@@ -19,6 +19,8 @@ from vault.errors import DiskFull, PartBusy, VaultError
 from vault.transfers.ranges import Validator
 
 _READ_BLOCK = 1 << 20
+_NOTE_ROOM = 16 * 1024
+"""Bytes that a note and its folder entry take at most, by the blocks of common disks."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -29,6 +31,8 @@ def in_words(error: OSError, path: Path) -> VaultError:
         return DiskFull(f"no space left for {path}: make room; what is there is kept and resumed")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return VaultError(f"{path} may not be written: {error.strerror}")
+    if error.errno == errno.ENOENT:
+        return VaultError(f"the incomplete file of {path} is gone: it, or its folder, was moved or removed meanwhile")
     if error.errno == errno.ELOOP:
         return VaultError(f"{path} leads through a symbolic link; links in the vault are not followed")
     return VaultError(f"{path}: {error.strerror or error}")
@@ -244,9 +248,17 @@ class Part:
             self._blank = False
             for chunk in chunks:
                 view, at = memoryview(chunk), self.size
-                while view:
-                    written = os.pwrite(self._descriptor, view, at)
-                    view, at = view[written:], at + written
+                try:
+                    while view:
+                        written = os.pwrite(self._descriptor, view, at)
+                        view, at = view[written:], at + written
+                except OSError:
+                    # A full disk: the last bytes make room for the note of those before them.
+                    kept = max(self.size, at - _NOTE_ROOM)
+                    self.digest.update(chunk[: kept - self.size])
+                    self.size = kept
+                    os.ftruncate(self._descriptor, kept)
+                    raise
                 self.digest.update(chunk)
                 self.size = at
 

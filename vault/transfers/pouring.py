@@ -64,12 +64,18 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What arrives: the rest of `source` after the part's bytes, the last of which (`overlap`) come once more."""
+    """What arrives: the rest of `source` after the part's bytes, the last of which (`overlap`) come once more.
+
+    Or, `anew`, all of it: the part's bytes are dropped as soon as this is known to be the file, and not a page.
+    """
 
     body: Body
     source: Source
     told: Validator
     overlap: bytes = b""
+    anew: bool = False
+    end: int | None = None
+    """Where in the file it ends, if the answer says so."""
 
 
 async def pour(arrival: Arrival, part: Part, meter: Meter, flow: Flow) -> list[bytes]:
@@ -83,8 +89,9 @@ async def pour(arrival: Arrival, part: Part, meter: Meter, flow: Flow) -> list[b
         async with asyncio.timeout(HUNG_S) as watchdog, asyncio.TaskGroup() as group:
             broke_off = await pouring.read(group, watchdog)
         if broke_off is not None:
-            await pouring.write(pouring.take_block())
+            await pouring.write(await pouring.last_block(is_whole=False))
             raise broke_off
+        last = await pouring.last_block(is_whole=True)
         ended = True
     except TimeoutError:
         raise Unreachable(f"nothing moved for {HUNG_S:g} s") from None
@@ -93,12 +100,12 @@ async def pour(arrival: Arrival, part: Part, meter: Meter, flow: Flow) -> list[b
     finally:
         pouring.release()
         # Whatever arrived is worth keeping, also when this is cancelled; a fault of the disk was already raised.
-        if not ended and arrival.told.condition and part.size:
+        if not ended and arrival.told.condition and part.size and not pouring.anew:
             await asyncio.shield(flow.on_disk(checkpoint_quietly, part, arrival.told))
             meter.durable = part.durable
         if not ended:
             meter.received = part.size
-    return pouring.take_block()
+    return last
 
 
 def checkpoint_quietly(part: Part, told: Validator) -> None:
@@ -115,7 +122,9 @@ class _Pouring:
         self._part = part
         self._meter = meter
         self._flow = flow
-        self._judged = part.size > 0 or arrival.body.status != 200
+        self.anew = arrival.anew
+        """Whether bytes are still here that are to be dropped."""
+        self._judged = (part.size > 0 and not arrival.anew) or arrival.body.status != 200
         self._block: list[bytes] = []
         self._size = 0
         self._since = time.monotonic()
@@ -144,10 +153,28 @@ class _Pouring:
                 self._judge(complete=self._size <= PREFIX_BYTES)
         if self._blocks is not None:
             await self._blocks.put(None)
-        return broke_off
+        return broke_off or self._is_short()
 
-    def take_block(self) -> list[bytes]:
-        """The block that is being collected; the next one begins."""
+    def _is_short(self) -> ProviderError | None:
+        """An answer may say where it ends, and not how long it is. Raises Moved when it goes on beyond."""
+        end = self._arrival.end
+        if end is None or self._meter.received == end:
+            return None
+        if self._meter.received > end:
+            raise Moved
+        return Unreachable(f"the service broke off the answer: {end - self._meter.received} bytes are missing")
+
+    async def last_block(self, *, is_whole: bool) -> list[bytes]:
+        """What was collected last."""
+        if self.anew and (self._block or is_whole):
+            await self._drop()
+        return self._take_block()
+
+    async def _drop(self) -> None:
+        await self._flow.on_disk(self._part.start_over)
+        self.anew = False
+
+    def _take_block(self) -> list[bytes]:
         block, self._block = self._block, []
         self._size, self._since = 0, time.monotonic()
         return block
@@ -195,9 +222,11 @@ class _Pouring:
         await self._flow.permits.acquire()
         self._permits += 1
         if self._blocks is None:
+            if self.anew:
+                await self._drop()
             self._blocks = asyncio.Queue(QUEUED_BLOCKS)
             group.create_task(self._keep_writing(self._blocks, watchdog))
-        await self._blocks.put(self.take_block())
+        await self._blocks.put(self._take_block())
 
     async def _pay(self, size: int, watchdog: asyncio.Timeout) -> None:
         if self._flow.throttles and not watchdog.expired():

@@ -9,19 +9,20 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from providers.base import Provider, ProviderError, Source
 from providers.models import AssetId
 from vault.config import Config
-from vault.errors import DiskFull, LedgerError, Overtaken, PartBusy, VaultError, WrongBytes
+from vault.errors import LedgerError, Overtaken, VaultError
 from vault.ledger import Ledger
-from vault.ledger.claiming import EVERYTHING, Beat, Claim, Hold, Terms
+from vault.ledger.claiming import Beat, Claim, Terms
 from vault.presence import Presence
 from vault.proof import Proof
 from vault.transfers import retrying
+from vault.transfers.ending import Endings, Running
 from vault.transfers.fetch import Work, fetch
 from vault.transfers.placing import Place, Placing
 from vault.transfers.pouring import Flow, Meter
@@ -43,37 +44,6 @@ class _Begun:
     fault: Exception | None = None
 
 
-@dataclass
-class _Running:
-    claim: Claim
-    meter: Meter = field(default_factory=Meter)
-    task: "asyncio.Task[None] | None" = None
-    wish: str = ""
-    is_done: bool = False
-    rate: float | None = None
-    _samples: list[tuple[float, int]] = field(default_factory=list)
-
-    def sample(self, now: float) -> None:
-        """Take the rate over the last few seconds."""
-        self._samples = [s for s in self._samples if now - s[0] <= 5.0]
-        self._samples.append((now, self.meter.received))
-        (first, before), (last, after) = self._samples[0], self._samples[-1]
-        self.rate = max(0.0, (after - before) / (last - first)) if last - first >= 0.5 else self.rate
-
-    def outlived(self, scope: str, hold: Hold) -> bool:
-        """Whether this shows that a break is over: it began after it, and gets bytes; for a full disk, on the disk."""
-        if self.claim.taken_at < hold.until:
-            return False
-        if scope == EVERYTHING:
-            return self.is_done or self.reached > 0
-        return scope == self.claim.identity.account
-
-    @property
-    def reached(self) -> int:
-        """Bytes, when a later attempt can continue further than any before; else 0."""
-        return self.meter.durable if self.meter.durable >= self.claim.furthest + retrying.PROGRESS_BYTES else 0
-
-
 class Queue:
     """Runs what is queued, at most `workers` at once, on one event loop; what it shows may be asked from any thread."""
 
@@ -91,21 +61,20 @@ class Queue:
         self._ledger = ledger
         self._connect = connect
         self._now = now
-        self._jitter = jitter
         self._rhythm = rhythm
         self._placing = Placing(config, ledger)
-        self._running: dict[AssetId, _Running] = {}
+        self._running: dict[AssetId, Running] = {}
         self._chains: set[asyncio.Task[None]] = set()
-        self._through: list[_Running] = []
+        self._through: list[Running] = []
         """What ended well since the last beat."""
         self._orphans: list[_Begun] = []
         """Claimed for a chain that was cancelled meanwhile."""
         self._dead: frozenset[str] = frozenset()
         self._nudged = asyncio.Event()
         self._fault: BaseException | None = None
-        self._trouble = retrying.Trouble()
-        self._patience_s = 0.0
-        self._began_at = 0.0
+        self._endings = Endings(ledger, now, jitter, rhythm)
+        self.ended: Callable[[AssetId], None] = lambda identity: None
+        """Called on the queue's loop when a transfer of this process is over: done, failed, or stopped by wish."""
         self._threads: ThreadPoolExecutor | None = None
         """While it runs; so that a slow disk does not keep others of this process from theirs."""
         self._throttle = Throttle(config.max_bytes_per_s)
@@ -119,7 +88,12 @@ class Queue:
     @property
     def busy(self) -> frozenset[str]:
         """The accounts for which something runs in this process."""
-        return frozenset(identity.account for identity in list(self._running))
+        return frozenset(identity.account for identity in self.running)
+
+    @property
+    def running(self) -> tuple[AssetId, ...]:
+        """What runs in this process."""
+        return tuple(self._running)
 
     def up_to_date(self, view: TransferView) -> TransferView:
         """A transfer as the ledger tells it, with the newest figures where this process runs it."""
@@ -144,8 +118,7 @@ class Queue:
         transfer, in breaks that all processes keep to; without, a transfer's own attempts are all that is waited for.
         What is in progress when it is cancelled stops cleanly: its part stays, and it is queued again.
         """
-        self._patience_s = patience_s
-        self._began_at = self._now().timestamp()
+        self._endings.begin(patience_s)
         self._fault = None
         self._threads = threads = ThreadPoolExecutor(self._config.workers + 2, "transfers")
         presence = await self._on_disk(Presence, self._config.data / "workers")
@@ -212,7 +185,7 @@ class Queue:
         while (begun := await self._next(terms)) is not None:
             worked = True
             # A task of its own: what is wished of one transfer must not meet the next one of its chain.
-            running = _Running(begun.claim)
+            running = Running(begun.claim)
             running.task = asyncio.create_task(self._work(running, begun))
             self._running[begun.claim.identity] = running
             try:
@@ -222,9 +195,12 @@ class Queue:
                 await asyncio.wait({running.task})
                 raise
             finally:
-                del self._running[begun.claim.identity]
+                if self._running.get(begun.claim.identity) is running:  # else it waited so briefly that it runs again
+                    del self._running[begun.claim.identity]
             if not running.task.cancelled():
                 running.task.result()
+            if running.is_over:
+                self.ended(begun.claim.identity)
         if worked:
             self._nudged.set()
 
@@ -270,16 +246,16 @@ class Queue:
                 if each.wish and each.task is not None:  # one that ended meanwhile takes no notice
                     each.task.cancel()
 
-    async def _go_on(self, through: Sequence[_Running]) -> None:
+    async def _go_on(self, through: Sequence[Running]) -> None:
         """What began after a break and gets bytes shows that the break of its account, or of all, is over."""
         for each in through:
-            self._trouble.worked(each.claim.identity.account)
+            self._endings.trouble.worked(each.claim.identity.account)
         holds = await self._on_disk(self._ledger.claims.holds) if through else {}
         over = [scope for scope, hold in holds.items() if any(each.outlived(scope, hold) for each in through)]
         if over:
             await self._on_disk(self._ledger.claims.go_on, over)
 
-    async def _work(self, running: _Running, begun: _Begun) -> None:
+    async def _work(self, running: Running, begun: _Begun) -> None:
         """One claimed transfer, to its end; every way to fail ends in words in the ledger."""
         claim = running.claim
         try:
@@ -287,27 +263,18 @@ class Queue:
                 raise begun.fault
             if begun.place is not None:
                 await self._fetch(claim, begun.place, running.meter)
-            running.is_done = True
+            running.is_done = running.is_over = True
             self._through.append(running)
         except asyncio.CancelledError:
             if running.wish != "leave":
                 state = _WISHED.get(running.wish, "queued")
                 await self._settle(self._ledger.claims.step_back, claim, state, self._now().timestamp())
+            running.is_over = bool(running.wish)
             raise
         except Overtaken:
-            return
-        except ProviderError as error:
-            await self._settle(self._failed, running, error)
-        except DiskFull as error:
-            await self._settle(self._disk_is_full, running, error)
-        except PartBusy as error:
-            now = self._now().timestamp()
-            again_at = now + self._rhythm.busy_s
-            await self._settle(self._fail, running, error.words, again_at, claim.attempts - 1)
-        except VaultError as error:
-            await self._settle(self._fail, running, error.words, None, claim.attempts)
-            if isinstance(error, WrongBytes):
-                await self._settle(self._ledger.claims.mark_wrong, claim)
+            return  # it is another's by now, and so is its end
+        except (ProviderError, VaultError) as error:
+            await self._settle(self._endings.failed, running, error)
 
     async def _settle(self, verb: Callable[..., None], *args: object) -> None:
         try:
@@ -316,49 +283,6 @@ class Queue:
             return  # it is another's by now, and so is its end
         except LedgerError:
             return  # without beats the claim goes stale, and whoever takes it next finds the part or the file
-
-    # How an attempt ends that failed; these block.
-
-    def _fail(self, running: _Running, words: str, again_at: float | None, attempts: int) -> None:
-        now = self._now().timestamp()
-        claims = self._ledger.claims
-        claims.fail(running.claim, words, now, again_at, attempts=max(attempts, 0), reached=running.reached)
-
-    def _failed(self, running: _Running, error: ProviderError) -> None:
-        claim, now = running.claim, self._now().timestamp()
-        account = claim.identity.account
-        if self._is_waited_out(running, now) and retrying.is_account_wide(error):
-            held = self._ledger.claims.holds().get(account)
-            if held is not None or self._trouble.failed(account, str(claim.identity), error):
-                least = error.retry_after_s or 0.0
-                hold = retrying.next_hold(error.words, held, now, at_least_s=least, first_s=self._rhythm.hold_s)
-                self._ledger.claims.hold(account, hold)
-                # It is the service that fails, not this file: the attempt does not count.
-                self._fail(running, error.words, hold.until, claim.attempts - 1)
-                return
-        progressed = running.reached > 0
-        again = retrying.after(
-            error, claim.attempts, progressed=progressed, jitter=self._jitter(), backoff_s=self._rhythm.backoff_s
-        )
-        if again is None:
-            self._fail(running, error.words, None, claim.attempts)
-        else:
-            self._fail(running, error.words, now + again.wait_s, again.attempts)
-
-    def _disk_is_full(self, running: _Running, error: DiskFull) -> None:
-        claim, now = running.claim, self._now().timestamp()
-        if not self._is_waited_out(running, now):
-            self._fail(running, error.words, None, claim.attempts)
-            return
-        held = self._ledger.claims.holds().get(EVERYTHING)
-        hold = retrying.next_hold(error.words, held, now, first_s=self._rhythm.hold_s, cap_s=self._rhythm.hold_s)
-        self._ledger.claims.hold(EVERYTHING, hold)
-        self._fail(running, error.words, hold.until, claim.attempts - 1)
-
-    def _is_waited_out(self, running: _Running, now: float) -> bool:
-        # A night in which nobody tried says nothing against the service.
-        since = now if running.reached else max(running.claim.progress_at, self._began_at)
-        return now - since < self._patience_s
 
     # One attempt.
 

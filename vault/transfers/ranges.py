@@ -44,10 +44,14 @@ class Validator:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body's first byte belongs at `start`; `total`: the whole file's length, None when not stated."""
+    """The body's first byte belongs at `start`, its last before `end`; `total`: the whole file's length.
+
+    None: not stated.
+    """
 
     start: int
     total: int | None
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def decide(status: int, headers: Mapping[str, str], offset: int, known: Validato
             return StartOver()
         start, end = int(found.group(1)), int(found.group(2))
         whole_rest = told.total is None or end + 1 == told.total
-        return Body(start, told.total) if start == offset and whole_rest else StartOver()
+        return Body(start, told.total, end + 1) if start == offset and whole_rest else StartOver()
     return Body(0, told.total) if status == 200 else None
 
 

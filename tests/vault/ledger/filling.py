@@ -5,7 +5,7 @@ from typing import Any
 
 from providers.models import Asset, AssetId, AssetKind, Listing, Meeting, RemoteState
 from vault.ledger import Ledger
-from vault.ledger.queueing import Claim
+from vault.ledger.claiming import Claim, Terms
 from vault.ledger.recording import Recorded
 from vault.proof import Check, Outcome, Proof
 
@@ -45,15 +45,23 @@ def queued(ledger: Ledger, *meetings: str, now: float = NOW, account: str = "adv
         assert ledger.transfers.enqueue([identity(meeting, account)], now)
 
 
-def claim(ledger: Ledger, owner: str = "me", now: float = NOW, per_account: int = 9, **more: Any) -> Claim | None:
-    return ledger.transfers.claim(owner, now, per_account=per_account, **more)
+def claims(
+    ledger: Ledger, room: int, owner: str = "me", now: float = NOW, per_account: int = 9, **terms: Any
+) -> tuple[Claim, ...]:
+    """Claim what is next, at most `room`."""
+    return ledger.claims.take(Terms(owner, per_account, **terms), now, room)
+
+
+def claim(ledger: Ledger, owner: str = "me", now: float = NOW, per_account: int = 9, **terms: Any) -> Claim | None:
+    """Claim the next one."""
+    return next(iter(claims(ledger, 1, owner, now, per_account, **terms)), None)
 
 
 def hold(ledger: Ledger, meeting: str, path: str = "", size: int = 10) -> None:
     """Fetch an archive that is known, as far as the ledger is concerned."""
     ledger.transfers.enqueue([identity(meeting)], NOW)
-    taken = claim(ledger, only=frozenset({identity(meeting)}))
+    taken = claim(ledger, only=ledger.claims.ids([identity(meeting)]))
     assert taken is not None
-    assert ledger.transfers.fix_path(taken, path or f"/vault/{meeting}.zip")
-    ledger.transfers.prepare(taken, proof(size))
-    ledger.transfers.commit(taken, proof(size), NOW)
+    assert ledger.claims.fix_path(taken, path or f"/vault/{meeting}.zip")
+    ledger.claims.prepare(taken, proof(size))
+    ledger.claims.commit(taken, proof(size), NOW)

@@ -41,13 +41,13 @@ def fill(ledger: Ledger) -> None:
             ledger.transfers.enqueue([one], NOW)
             if fate == "queued":
                 continue
-            taken = claim(ledger, only=frozenset({one}), per_account=999)
+            taken = claim(ledger, only=ledger.claims.ids([one]), per_account=999)
             assert taken is not None
             if fate == "failed":
-                ledger.transfers.fail(taken, "gone", NOW, None)
+                ledger.claims.fail(taken, "gone", NOW, None, attempts=1)
             elif fate in ("held", "lost"):
-                ledger.transfers.fix_path(taken, f"/vault/{one}")
-                ledger.transfers.commit(taken, proof(luck.randrange(900)), NOW)
+                ledger.claims.fix_path(taken, f"/vault/{one}")
+                ledger.claims.commit(taken, proof(luck.randrange(900)), NOW)
                 if fate == "lost":
                     ledger.history.verified(one, LocalState.LOST, None, "gone", NOW)
 
@@ -200,7 +200,7 @@ def test_what_a_meeting_says(ledger: Ledger) -> None:
     taken = claim(ledger)
     assert taken is not None
     assert row_of(ledger).local == "fetching"
-    ledger.transfers.fail(taken, "no connection", NOW, None)
+    ledger.claims.fail(taken, "no connection", NOW, None, attempts=1)
     record(ledger, Asset("c1", AssetKind.DASHBOARD, state=RemoteState.AVAILABLE))
     row = row_of(ledger)
     assert (row.error, row.stages[1].failed) == ("no connection", True)

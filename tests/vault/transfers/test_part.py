@@ -1,18 +1,20 @@
 """The incomplete file on the disk: locked, private, never through a link, never over another file."""
 
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from vault.errors import VaultError
+from vault.errors import DiskFull, PartBusy, VaultError
 from vault.transfers import held
 from vault.transfers.part import Part, in_words, open_folder
 from vault.transfers.ranges import Validator
@@ -55,7 +57,7 @@ def test_a_part_is_continued(tmp_path: Path, part: Part) -> None:
     part.close()
     again = Part(tmp_path / "vault", NAME)
     assert again.saved() == KNOWN
-    again.take_up()
+    assert again.take_up()
     assert (again.size, again.digest.hexdigest(), again.resumed) == (6, digest, True)
     again.write([b"xyz"])
     with again.reader() as file:
@@ -64,23 +66,82 @@ def test_a_part_is_continued(tmp_path: Path, part: Part) -> None:
     again.close()
 
 
-def test_a_part_that_broke_off_just_now_is_not_read_again(part: Part) -> None:
+def test_a_part_that_broke_off_just_now_is_not_read_again(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
     part.write([b"123456"])
     part.checkpoint(KNOWN)
     assert part.saved() == KNOWN
-    part.take_up()
+    pread = os.pread
+    monkeypatch.setattr(os, "pread", lambda *args: pytest.fail("it was read"))
+    assert part.take_up()
+    monkeypatch.setattr(os, "pread", pread)
     part.write([b"7"])
     assert (part.size, part.resumed) == (7, True)
+    assert part.digest.hexdigest() == hashlib.sha256(b"1234567").hexdigest()
+
+
+def test_what_was_written_after_the_note_is_dropped(part: Part) -> None:
+    part.write([b"123456"])
+    part.checkpoint(KNOWN)
+    part.write([b"789"])
+    assert part.saved() == KNOWN
+    assert part.take_up()
+    assert (part.size, part.durable) == (6, 6)
+    assert part.path.with_name("file.zip.part").read_bytes() == b"123456"
+    assert part.digest.hexdigest() == hashlib.sha256(b"123456").hexdigest()
 
 
 def test_a_part_that_became_shorter(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is read: by another hand that keeps to no lock."""
     part.write([b"123456"])
     part.checkpoint(KNOWN)
     part.write([b"7"])
     assert part.saved() == KNOWN
     monkeypatch.setattr(os, "pread", lambda *args: b"")
-    with pytest.raises(VaultError, match="became shorter"):
-        part.take_up()
+    assert not part.take_up()
+
+
+@pytest.mark.parametrize("at", [0, 3, 5])
+def test_a_beginning_that_is_not_what_was_noted(tmp_path: Path, part: Part, at: int) -> None:
+    part.write([b"123456"])
+    part.checkpoint(KNOWN)
+    part.close()
+    with part.path.with_name("file.zip.part").open("r+b") as file:
+        file.seek(at)
+        file.write(b"x")
+    again = Part(tmp_path / "vault", NAME)
+    assert again.saved() == KNOWN
+    assert not again.take_up()
+    again.start_over()
+    assert (again.size, again.resumed, again.saved(), names(again)) == (0, False, None, ["file.zip.part"])
+    again.close()
+
+
+def test_the_last_bytes(part: Part) -> None:
+    assert part.tail(4) == b""
+    part.write([b"12", b"3456"])
+    assert (part.tail(4), part.tail(6), part.tail(99), part.tail(0)) == (b"3456", b"123456", b"123456", b"")
+
+
+def test_what_is_blank(tmp_path: Path, part: Part) -> None:
+    """Of a blank one nothing has to be dropped; one that only has a note is none."""
+    assert part.is_blank
+    part.write([b"123456"])
+    assert not part.is_blank
+    part.checkpoint(KNOWN)
+    part.close()
+    again = Part(tmp_path / "vault", NAME)
+    assert not again.is_blank
+    again.close()
+    part.path.with_name("file.zip.part").write_bytes(b"")
+    only_a_note = Part(tmp_path / "vault", NAME)
+    assert not only_a_note.is_blank
+    assert only_a_note.saved() is None
+    only_a_note.start_over()
+    only_a_note.close()
+    assert names(part) == ["file.zip.part"]
+    empty = Part(tmp_path / "vault", NAME)
+    assert empty.is_blank
+    empty.close()
 
 
 def side(part: Part) -> Path:
@@ -97,13 +158,14 @@ def side(part: Part) -> Path:
         b"null",
         b"{}",
         b"[" * 60_000,
-        b'{"durable": "many", "etag": "a", "last_modified": "", "total": 1}',
-        b'{"durable": Infinity, "etag": "a", "last_modified": "", "total": 1}',
-        b'{"durable": 0, "etag": "a", "last_modified": "", "total": 1}',
-        b'{"durable": -5, "etag": "a", "last_modified": "", "total": 1}',
-        b'{"durable": 7, "etag": "a", "last_modified": "", "total": 1}',
-        b'{"durable": 5, "etag": "", "last_modified": "", "total": 1}',
-        b'{"durable": null, "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": "many", "sha256": "ab", "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": Infinity, "sha256": "ab", "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": 0, "sha256": "ab", "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": -5, "sha256": "ab", "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": 7, "sha256": "ab", "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": 5, "sha256": "ab", "etag": "", "last_modified": "", "total": 1}',
+        b'{"durable": 5, "etag": "a", "last_modified": "", "total": 1}',
+        b'{"durable": null, "sha256": "ab", "etag": "a", "last_modified": "", "total": 1}',
     ],
 )
 def test_a_note_that_is_none(part: Part, note: bytes) -> None:
@@ -192,7 +254,7 @@ def test_a_part_with_a_second_name_is_not_written_to(tmp_path: Path) -> None:
 
 
 def test_two_parts_in_one_process(tmp_path: Path, part: Part) -> None:
-    with pytest.raises(VaultError, match="being fetched by another process"):
+    with pytest.raises(PartBusy, match="being fetched by another process"):
         Part(tmp_path / "vault", NAME)
 
 
@@ -215,7 +277,7 @@ def test_two_processes(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"locked\n"
-        with pytest.raises(VaultError, match="being fetched by another process"):
+        with pytest.raises(PartBusy, match="being fetched by another process"):
             Part(tmp_path / "vault", NAME)
         other.kill()
     Part(tmp_path / "vault", NAME).close()
@@ -324,19 +386,62 @@ def test_macs_are_asked_for_more_than_fsync(part: Part, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("number", "kind", "words"),
     [
-        (28, "no space left"),
-        (122, "no space left"),
-        (27, "no space left"),
-        (13, "may not be written"),
-        (30, "may not be written"),
-        (40, "symbolic link"),
-        (5, "Input/output error"),
+        (errno.ENOSPC, DiskFull, "no space left"),
+        (errno.EDQUOT, DiskFull, "no space left"),
+        (errno.EFBIG, DiskFull, "no space left"),
+        (errno.EACCES, VaultError, "may not be written"),
+        (errno.EPERM, VaultError, "may not be written"),
+        (errno.EROFS, VaultError, "may not be written"),
+        (errno.ELOOP, VaultError, "symbolic link"),
+        (errno.EIO, VaultError, "Input/output error"),
     ],
 )
-def test_words_for_faults(number: int, words: str) -> None:
-    assert words in in_words(OSError(number, os.strerror(number)), Path("/v/x")).words
+def test_words_for_faults(number: int, kind: type[VaultError], words: str) -> None:
+    found = in_words(OSError(number, os.strerror(number)), Path("/v/x"))
+    assert type(found) is kind
+    assert words in found.words
+
+
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What is brought to the disk from now on."""
+    fsync, fdatasync, found = os.fsync, os.fdatasync, list[Path]()
+
+    def record(call: Callable[[int], None], descriptor: int) -> None:
+        found.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        call(descriptor)
+
+    monkeypatch.setattr(os, "fsync", partial(record, fsync))
+    monkeypatch.setattr(os, "fdatasync", partial(record, fdatasync))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which file a descriptor is")
+def test_folders_that_were_made_are_on_the_disk_before_the_file_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, vault = synced(monkeypatch), tmp_path / "vault"
+    vault.mkdir()
+    part = Part(vault, NAME)
+    assert found == [vault, vault / "advice"]  # where the new names stand
+    part.write([b"mine"])
+    part.to_disk()
+    part.publish()
+    assert found[2:] == [vault / "advice/day/file.zip.part", vault / "advice/day"]
+    part.close()
+    found.clear()
+    Part(vault, NAME.with_name("second.zip")).close()
+    assert found == []  # the folders were there
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which file a descriptor is")
+def test_a_note_comes_after_the_bytes_that_it_speaks_of(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
+    part.write([b"123456"])
+    found = synced(monkeypatch)
+    part.checkpoint(KNOWN)
+    assert [path.name for path in found] == ["file.zip.part", "file.zip.part.json.new"]
+    assert names(part) == ["file.zip.part", "file.zip.part.json"]
 
 
 def test_free_space(part: Part) -> None:
@@ -356,6 +461,7 @@ def test_the_note_says_what_is_surely_here(part: Part) -> None:
     part.checkpoint(Validator('"one"', "then", None))
     assert json.loads(side(part).read_text()) == {
         "durable": 6,
+        "sha256": hashlib.sha256(b"123456").hexdigest(),
         "etag": '"one"',
         "last_modified": "then",
         "total": None,

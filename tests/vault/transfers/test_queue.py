@@ -4,25 +4,31 @@ import asyncio
 import hashlib
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
-from providers.base import NotFound, ProviderError
+from providers.base import NotFound, Provider, ProviderError
 from providers.emulation import Faults
 from providers.models import AssetId
 from tests.vault.test_killed import stored_zip
-from tests.vault.world import World, archive, until
+from tests.vault.world import QUICK, World, archive, until
 from vault.desk import Desk
 from vault.errors import LedgerError, Overtaken, VaultError
-from vault.ledger.queueing import STALE_AFTER_S, Claim, Transfers
+from vault.ledger.claiming import STALE_AFTER_S, Beat, Claim, Claims, Terms
+from vault.presence import Presence
 from vault.transfers import fetch as fetching
-from vault.transfers import queue as queues
+from vault.transfers import placing, pouring
 from vault.transfers.part import Part
-from vault.transfers.queue import MAX_ATTEMPTS, Queue
+from vault.transfers.queue import Queue
+from vault.transfers.retrying import MAX_ATTEMPTS
+from vault.transfers.throttle import Throttle
 from vault.views import AssetView, LocalState, TransferState, TransferView
 
 A, B, C = archive("a"), archive("b"), archive("c")
@@ -38,9 +44,19 @@ async def desk(it: World) -> AsyncIterator[Desk]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queues, "BEAT_S", 0.05)
-    monkeypatch.setattr(queues, "BACKOFF_S", 0.02)
-    monkeypatch.setattr(fetching, "BLOCK_S", 0.05)
+    monkeypatch.setattr(pouring, "BLOCK_S", 0.05)
+
+
+@asynccontextmanager
+async def working(queue: Queue, **how: Any) -> AsyncIterator[None]:
+    """A queue that runs meanwhile, and is stopped."""
+    task = asyncio.create_task(queue.run(**how))
+    try:
+        yield
+    finally:
+        task.cancel()
+        (end,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(end, asyncio.CancelledError), end
 
 
 async def learn(it: World, desk: Desk, *names: str, size: int = 100_000) -> None:
@@ -132,57 +148,87 @@ async def test_other_faults_are_not_tried_again(it: World, desk: Desk) -> None:
     holds(it, desk)
 
 
-def waits_again(desk: Desk, attempts: int) -> bool:
-    return (view(desk).attempts, view(desk).state) == (attempts, TransferState.WAITING)
-
-
 async def test_the_wait_that_the_service_wishes_is_kept(it: World, desk: Desk) -> None:
-    waits = []
-
     class Busy(ProviderError):
         transient = True
 
-    async def connect(name: str) -> object:
+    async def connect(name: str) -> Provider:
         raise Busy("come back later", retry_after_s=40)
 
     await learn(it, desk, "a")
     desk.enqueue([A])
-    queue = Queue(desk.config, desk._ledger, connect, "me", it.clock, lambda: 1.0)  # type: ignore[arg-type]  # raises
-    running = asyncio.create_task(queue.run(drain=True))
-    for attempt in range(1, 3):
-        await until(partial(waits_again, desk, attempt))
-        start = desk._ledger.transfers.next_start()
-        assert start is not None
-        waits.append(start - it.clock().timestamp())
-        it.clock.skip(41)
-        queue.nudge()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert all(30 < wait <= 40 for wait in waits)
+    queue = Queue(desk.config, desk._ledger, connect, it.clock, jitter=lambda: 1.0, rhythm=QUICK)
+    async with working(queue):
+        for attempts in (1, 2):
+            await until(partial(is_at, desk, attempts))
+            again_at = view(desk).again_at
+            assert again_at is not None
+            assert 30 < (again_at - it.clock()).total_seconds() <= 40
+            it.clock.skip(41)
+            queue.nudge()
     assert view(desk).words == "come back later"
 
 
-def test_waits_grow_and_are_spread(it: World) -> None:
-    desk = it.desk()
-    waits = []
-    for jitter in (0.0, 1.0):
-        queue = Queue(desk.config, desk._ledger, desk._connections.connect, "me", it.clock, partial(float, jitter))
-        for attempts in (1, 3, 5):
-            claim = Claim(1, A, 1, attempts, None, None)
-            error = ProviderError("x")
-            error.transient = True
-            now, again = queue._next_attempt(claim, error)
-            assert again is not None
-            waits.append(round((again - now) / queues.BACKOFF_S, 1))
-    assert waits == [0.5, 2.0, 8.0, 1.0, 4.0, 16.0]
-    desk.close()
+async def test_progress_lets_the_attempts_count_anew(it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every connection breaks after 70,000 bytes: far more than six attempts, and each gets further."""
+    monkeypatch.setattr(fetching, "MAX_RESUMES", 0)
+    await learn(it, desk, "a", size=1_000_000)
+    it.emulator.archive_faults["a"] = Faults(cut_after=70_000)
+    desk.enqueue([A])
+    await desk.new_queue().run(drain=True)
+    holds(it, desk)
+    assert len(it.downloads()) > 2 * MAX_ATTEMPTS
+    assert view(desk).attempts <= 2
+
+
+async def test_what_gets_no_further_is_given_up(it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less than 64 KiB arrive each time, before anything is kept."""
+    await learn(it, desk, "a", size=1_000_000)
+    it.emulator.archive_faults["a"] = Faults(cut_after=60_000)
+    desk.enqueue([A])
+    await desk.new_queue().run(drain=True)
+    assert (view(desk).state, len(it.downloads())) == ("failed", MAX_ATTEMPTS)
 
 
 async def test_a_source_that_is_no_longer_known(it: World, desk: Desk) -> None:
+    await learn(it, desk, "a")
+    desk.enqueue([A])
+    claim = _claim(it, desk)
     queue = desk.new_queue()
-    provider = await desk._connections.connect("advice")
     with pytest.raises(NotFound, match="not known any more"):
-        await queue._resolve(provider, A)
+        queue._placing.asset(replace(claim, identity=B))
+
+
+async def test_a_part_that_another_process_has(it: World, desk: Desk) -> None:
+    """It is waited for, and counts as no attempt."""
+    await learn(it, desk, "a")
+    desk.enqueue([A])
+    claim = _claim(it, desk)
+    queue = desk.new_queue()
+    theirs = Part(it.folder / "vault", queue._placing._destination(claim))
+    desk._ledger.claims.step_back(claim, "queued", it.clock().timestamp())
+    async with working(queue):
+        fences = [claim.fence]
+        for _ in range(3):
+            fences.append(await until(partial(waits_again, desk, fences[-1])))
+            assert "being fetched by another process" in view(desk).words
+            assert (view(desk).attempts, it.downloads()) == (0, [])
+        theirs.close()
+        await until(lambda: view(desk).state is TransferState.DONE)
+    holds(it, desk)
+    assert view(desk).attempts == 1
+
+
+def is_at(desk: Desk, attempts: int) -> bool:
+    return (view(desk).attempts, view(desk).state) == (attempts, TransferState.WAITING)
+
+
+def waits_again(desk: Desk, fence: int) -> int:
+    """The fence of a transfer that waits and was claimed since; else 0."""
+    with desk._ledger.claims._database.read() as connection:
+        sql = "SELECT fence FROM transfers WHERE state = 'waiting' AND fence > ?"
+        row = connection.execute(sql, (fence,)).fetchone()
+    return row["fence"] if row else 0
 
 
 # Pausing, cancelling, stopping
@@ -307,11 +353,10 @@ async def test_an_overtaken_transfer_commits_nothing(it: World, desk: Desk) -> N
     running = asyncio.create_task(queue.run(drain=True))
     await until(lambda: queue.up_to_date(view(desk)).received > 50_000)
     later = it.clock().timestamp() + STALE_AFTER_S + 5
-    claim = desk._ledger.transfers.claim("other", later, per_account=9)
-    assert claim is not None
+    (claim,) = desk._ledger.claims.take(Terms("host:1:other", 9), later, 1)
     await until(lambda: not queue.busy)
-    assert view(desk).owner == "other"
-    desk._ledger.transfers.step_back(claim, "cancelled", later)
+    assert view(desk).owner == "host:1"
+    desk._ledger.claims.step_back(claim, "cancelled", later)
     await running
     assert [name for name in it.files() if not name.endswith((".part", ".json"))] == []
 
@@ -319,29 +364,42 @@ async def test_an_overtaken_transfer_commits_nothing(it: World, desk: Desk) -> N
 async def test_a_ledger_that_cannot_be_written_stops_the_transfer(
     it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await slow(it, desk, "a")
+    """Nothing gets a final name that is not in the ledger; whoever takes it over goes on."""
+    await learn(it, desk, "a")
     desk.enqueue([A])
 
-    def full(*args: object) -> str:
+    def full(*args: object, **more: object) -> None:
         raise LedgerError("the ledger is full")
 
-    monkeypatch.setattr(Transfers, "beat", full)
-    monkeypatch.setattr(Transfers, "fail", full)
+    monkeypatch.setattr(Claims, "prepare", full)
+    monkeypatch.setattr(Claims, "fail", full)
     queue = desk.new_queue()
-    running = asyncio.create_task(queue.run(drain=True))
-    await until(lambda: queue.busy)
-    await until(lambda: not queue.busy)
-    received = len(it.downloads())
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert received == 1
-    part = Part(it.folder / "vault", _relative(it))  # nobody holds the lock any more
-    part.close()
+    async with working(queue):
+        await until(lambda: it.downloads() and not queue.busy)
+        assert [name for name in it.files() if name.endswith(".zip")] == []
+        [name] = [name for name in it.files() if name.endswith(".part")]
+        Part(it.folder / "vault", PurePosixPath(name.removesuffix(".part"))).close()  # nobody holds its lock
+    monkeypatch.undo()
+    it.clock.skip(STALE_AFTER_S + 1)
+    await desk.new_queue().run(drain=True)
+    holds(it, desk)
 
 
-def _relative(it: World) -> PurePosixPath:
-    [name] = [name for name in it.files() if name.endswith(".part")]
-    return PurePosixPath(name.removesuffix(".part"))
+async def test_a_beat_that_cannot_be_written_stops_nothing(
+    it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[bool] = []
+
+    def locked(*args: object) -> dict[AssetId, str]:
+        tried.append(True)
+        raise LedgerError("database is locked")
+
+    monkeypatch.setattr(Claims, "beat", locked)
+    await slow(it, desk, "a")
+    desk.enqueue([A])
+    await desk.new_queue().run(drain=True)
+    holds(it, desk)
+    assert tried
 
 
 @pytest.mark.parametrize("fault", [Overtaken("another"), LedgerError("full")])
@@ -365,16 +423,106 @@ async def test_cancelled_while_the_part_is_opened(it: World, desk: Desk, monkeyp
             super().__init__(root, relative)  # type: ignore[arg-type]  # handed on
             opened.append(self)
 
-    monkeypatch.setattr(queues, "Part", Slow)
+    monkeypatch.setattr(placing, "Part", Slow)
     running = asyncio.create_task(desk.new_queue().run(drain=True))
     await until(reached.is_set)
     running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
     go_on.set()
-    await until(lambda: opened and opened[0]._closed)
+    await asyncio.gather(running, return_exceptions=True)
+    assert [part.is_closed for part in opened] == [True]
     monkeypatch.undo()
     await desk.new_queue().run(drain=True)
     holds(it, desk)
+
+
+async def test_what_a_killed_process_had_is_taken_over_at_once(it: World, desk: Desk) -> None:
+    await learn(it, desk, "a")
+    desk.enqueue([A])
+    killed = Presence(desk.config.data / "workers")
+    assert desk._ledger.claims.take(Terms(killed.name, 9), it.clock().timestamp(), 1)
+    queue = desk.new_queue()
+    async with working(queue):
+        seen = len(it.emulator.faults.seen)
+        for _ in range(5):  # looks, and leaves it to whoever lives
+            queue.nudge()
+            await asyncio.sleep(0.02)
+        assert (len(it.emulator.faults.seen), view(desk).state) == (seen, TransferState.RUNNING)
+        os.close(killed._descriptor)  # as the system does when a process is killed: the lock goes, the file stays
+        await until(lambda: view(desk).state is TransferState.DONE, within_s=5)
+    holds(it, desk)
+
+
+async def test_beats_of_all_that_runs_are_one(it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    beat = Claims.beat
+
+    def count(self: Claims, beats: Iterable[Beat], now: float) -> dict[AssetId, str]:
+        told = list(beats)
+        sizes.append(len(told))
+        return beat(self, told, now)
+
+    monkeypatch.setattr(Claims, "beat", count)
+    await slow(it, desk, "a", "b")
+    desk.enqueue([A, B])
+    async with working(desk.new_queue()):
+        await until(lambda: 2 in sizes)
+    assert max(sizes) == 2
+
+
+async def test_a_ledger_that_could_not_be_used_for_a_moment(
+    it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends the run with words; the next run of the same queue works."""
+
+    def locked(*args: object) -> tuple[Claim, ...]:
+        raise LedgerError("database is locked")
+
+    await learn(it, desk, "a")
+    desk.enqueue([A])
+    queue = desk.new_queue()
+    monkeypatch.setattr(Claims, "take", locked)
+    with pytest.raises(LedgerError, match="locked"):
+        await queue.run(drain=True)
+    monkeypatch.undo()
+    await queue.run(drain=True)
+    holds(it, desk)
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("scope", ["vault", "account"])
+async def test_limits_on_bytes(it: World, scope: str) -> None:
+    """Two files of 3 MB each at 1 MB/s together take 6 s of the limit's clock, less the last pieces."""
+    limit = "max_bytes_per_s = 1_000_000"
+    it.vault, it.options = (limit, "") if scope == "vault" else ("", limit)
+    desk = it.desk()
+    await learn(it, desk, "a", "b", size=3_000_000)
+    desk.enqueue([A, B])
+    queue, time = desk.new_queue(), Time()
+    assert (bool(queue._throttle), bool(queue._throttles["advice"])) == (scope == "vault", scope == "account")
+    shared = Throttle(1_000_000, time.clock, time.sleep)
+    if scope == "vault":
+        queue._throttle = shared
+    else:
+        queue._throttles["advice"] = shared
+    await queue.run(drain=True)
+    for one in (A, B):
+        holds(it, desk, one)
+    assert 5.0 - 1.1 < time.now <= 6.01
+    await desk.aclose()
+    desk.close()
 
 
 # What lies there already
@@ -383,7 +531,7 @@ async def test_cancelled_while_the_part_is_opened(it: World, desk: Desk, monkeyp
 async def test_a_file_that_someone_else_put_there(it: World, desk: Desk) -> None:
     await learn(it, desk, "a")
     desk.enqueue([A])
-    claim_path = desk.new_queue()._destination(_claim(it, desk))
+    claim_path = desk.new_queue()._placing._destination(_claim(it, desk))
     path = it.folder / "vault" / claim_path
     path.parent.mkdir(parents=True)
     path.write_bytes(b"precious")
@@ -395,8 +543,7 @@ async def test_a_file_that_someone_else_put_there(it: World, desk: Desk) -> None
 
 
 def _claim(it: World, desk: Desk) -> Claim:
-    claim = desk._ledger.transfers.claim("other", it.clock().timestamp(), per_account=9)
-    assert claim is not None
+    (claim,) = desk._ledger.claims.take(Terms("host:1:other", 9), it.clock().timestamp(), 1)
     return claim
 
 
@@ -428,17 +575,17 @@ async def test_a_file_that_came_back(it: World, desk: Desk) -> None:
 async def test_two_assets_that_would_share_a_path(it: World, desk: Desk) -> None:
     await learn(it, desk, "a", "b")
     desk.enqueue([A, B])
-    queue, transfers = desk.new_queue(), desk._ledger.transfers
+    queue, claims = desk.new_queue(), desk._ledger.claims
     first, second = _claim(it, desk), _claim(it, desk)
     root = it.folder / "vault"
-    wanted = queue._destination(second)
-    assert transfers.fix_path(second, str(root / "elsewhere.zip"))
-    assert transfers.fix_path(first, str(root / wanted))
-    told_apart = queue._destination(second)
+    wanted = queue._placing._destination(second)
+    assert claims.fix_path(second, str(root / "elsewhere.zip"))
+    assert claims.fix_path(first, str(root / wanted))
+    told_apart = queue._placing._destination(second)
     assert told_apart != wanted
     assert told_apart.parent == wanted.parent
     assert told_apart.suffix == ".zip"
-    assert not transfers.fix_path(first, str(root / told_apart))
+    assert not claims.fix_path(first, str(root / told_apart))
 
 
 async def test_the_vault_moved(it: World, desk: Desk) -> None:
@@ -460,7 +607,7 @@ async def test_the_vault_moved(it: World, desk: Desk) -> None:
 
 
 async def test_progress_is_told(it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vault.desk.PROGRESS_S", 0.02)
+    monkeypatch.setattr("vault.fetching.PROGRESS_S", 0.02)
     await slow(it, desk, "a")
     told: list[TransferView] = []
     await desk.fetch_now(A, told.append)

@@ -1,0 +1,94 @@
+"""Leaving the desk while transfers are not done: which ones count, what was chosen, and handing them over."""
+
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tui.figures import count
+from vault.handover import NotHandedOver
+from vault.presence import this_process
+from vault.views import TransferState, TransferView
+
+if TYPE_CHECKING:
+    from vault.desk import Desk
+    from vault.engine import Engine
+
+HandOver = Callable[["Desk"], "subprocess.Popen[bytes]"]
+"""Starts a process that goes on with the desk's transfers. Raises NotHandedOver."""
+NOT_IN_A_DEMO = "the demo's services end with it"
+_HANDED_OVER = "handed over: a process without a screen fetches on; the next desk shows it"
+_BEGINS = (TransferState.QUEUED, TransferState.WAITING)
+
+
+class Answer(StrEnum):
+    """What becomes of transfers that are not done."""
+
+    STAY = "stay"
+    STOP = "stop"
+    HAND_OVER = "hand_over"
+
+
+class Leaving:
+    """How a desk is left. `hand_over`: None where that is impossible."""
+
+    def __init__(self, engine: "Engine", hand_over: HandOver | None) -> None:
+        self._engine = engine
+        self._hand_over = hand_over
+        self._once = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        """Kept until the desk has ended: the end of its stdin tells it so."""
+
+    @property
+    def why_not(self) -> str:
+        """Why transfers cannot be handed over, in words; "" when they can."""
+        return "" if self._hand_over else NOT_IN_A_DEMO
+
+    def undone(self) -> tuple[TransferView, ...]:
+        """Transfers that end, or do not begin, with this desk. What another process runs goes on by itself."""
+        return tuple(
+            view
+            for view in self._engine.snapshot().transfers
+            if view.state in _BEGINS or (view.state is TransferState.RUNNING and view.owner == this_process())
+        )
+
+    def answer(self) -> Answer | None:
+        """What is done without asking; None: a person is asked."""
+        chosen = self._engine.desk.config.on_leave
+        if chosen == Answer.STOP or not self.undone():
+            return Answer.STOP
+        return Answer.HAND_OVER if chosen == Answer.HAND_OVER and self._hand_over else None
+
+    def title(self) -> str:
+        """What is not done, as a question."""
+        undone = self.undone()
+        running = sum(view.state is TransferState.RUNNING for view in undone)
+        waiting = len(undone) - running
+        first = count(running, "transfer") + " running" if running else count(waiting, "transfer") + " waiting"
+        return f"{first}, {waiting} waiting. Leave the desk?" if running and waiting else f"{first}. Leave the desk?"
+
+    @property
+    def handing_over(self) -> bool:
+        """Whether it is under way."""
+        return self._once.locked()
+
+    def hand_over(self) -> str:
+        """Hand them over, once, and say so. Blocks for seconds at most. Raises NotHandedOver."""
+        with self._once:
+            try:
+                if self._process is None and self._hand_over is not None:
+                    self._process = self._hand_over(self._engine.desk)
+            except NotHandedOver as error:
+                raise NotHandedOver(f"not handed over, so the desk stays: {error.words}") from None
+        return _HANDED_OVER
+
+    def line_lost(self) -> None:
+        """Hand over where that was chosen. Nobody can be asked or told: else what runs stops cleanly.
+
+        Blocks for seconds at most, the desk's loop too: a terminal that is gone is better not drawn on.
+        """
+        if self.answer() is Answer.HAND_OVER:
+            with suppress(NotHandedOver):
+                self.hand_over()
