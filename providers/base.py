@@ -126,7 +126,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     if value.isascii() and value.isdigit():
         return float(min(int(value[:9]), 86_400))
     try:
-        wait = (parsedate_to_datetime(value) - now).total_seconds()
+        wait = min((parsedate_to_datetime(value) - now).total_seconds(), 86_400.0)
     except (ValueError, TypeError, OverflowError):
         return None
     return wait if wait > 0 else None

@@ -15,7 +15,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -36,7 +35,7 @@ from vault.views import LocalState, Query, TransferState
 KILLS = int(os.environ.get("REELDESK_KILLS", "20"))
 SEED = int(os.environ.get("REELDESK_SEED", "7"))
 WORKERS = 4
-SIZE = 300_000
+SIZE = 250_000
 HUNG_S = 60.0
 
 
@@ -105,7 +104,10 @@ class Fetcher:
         desk.close()
 
     def live(self, *, die_at: int = 0, for_s: float | None = None) -> int:
-        """Let a process work until its end; gives its exit code. Then look at what the next one will find."""
+        """Let a process work until its end, at most `for_s` seconds; gives its exit code.
+
+        Then look at what the next one will find.
+        """
         noted, held = self.noted(), {row.archive for row in self.rows() if row.kept == "held"}
         before = len(self.emulator.asked)
         assert self.process.stdin is not None
@@ -113,14 +115,11 @@ class Fetcher:
         self.process.stdin.write(json.dumps({"environ": self.it.environ, "die_at": die_at}) + "\n")
         self.process.stdin.flush()
         child = int(self.process.stdout.readline())
-        hangs = threading.Timer(HUNG_S, os.kill, (child, signal.SIGABRT))
-        hangs.start()
-        if for_s is not None:
-            time.sleep(for_s)  # the moment to be killed at
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+        wait_s, ending = (HUNG_S, signal.SIGABRT) if for_s is None else (for_s, signal.SIGKILL)
+        killer = threading.Timer(wait_s, _end, (child, ending))
+        killer.start()
         code = int(self.process.stdout.readline())
-        hangs.cancel()
+        killer.cancel()
         until_true(self.is_quiet)
         self.check_requests(noted, held, self.emulator.asked[before:])
         self.check_ledger()
@@ -222,6 +221,11 @@ class Fetcher:
             desk.close()
 
 
+def _end(process: int, ending: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, ending)
+
+
 @pytest.fixture
 def fetcher(net: Loopback, tmp_path: Path) -> Iterator[Fetcher]:
     with subprocess.Popen(
@@ -248,10 +252,10 @@ def test_killed_at_random_moments(fetcher: Fetcher) -> None:
             added += 2 * WORKERS
             fetcher.learn()
         if moments.random() < 0.5:
-            code = fetcher.live(for_s=moments.uniform(0.0, 0.6))
+            code = fetcher.live(for_s=moments.uniform(0.0, 0.5))
             counts["killed by the clock"] += code == -signal.SIGKILL
         else:
-            code = fetcher.live(die_at=int(10 ** moments.uniform(0, 3)))
+            code = fetcher.live(die_at=int(10 ** moments.uniform(0, 3)), for_s=0.8)
             counts["killed at an operation"] += code == -signal.SIGKILL
         fetcher.count_left_behind()
         assert code in (0, -signal.SIGKILL), [row for row in fetcher.rows() if row.kept != "held"]
@@ -265,7 +269,7 @@ def test_killed_at_random_moments(fetcher: Fetcher) -> None:
 
 def test_killed_at_every_operation_of_the_disk_and_the_ledger(fetcher: Fetcher) -> None:
     """Each moment on an archive of its own, which the next process finishes."""
-    step = 1 if KILLS >= 100 else 5
+    step = 1 if KILLS >= 100 else 7
     for die_at in range(1 + SEED % step, 400, step):
         fetcher.add(f"a{die_at}", 70_000, die_at)
         fetcher.learn()

@@ -201,14 +201,9 @@ class Part:
         False when those are not the bytes that were noted (a bad disk, a power cut, another hand): start over.
         """
         with self._at_work():
-            if self.size != self.durable:  # else it broke off just now, and was hashed while it arrived
-                self._rewind()
-                while self.size < self.durable:
-                    block = os.pread(self._descriptor, min(_READ_BLOCK, self.durable - self.size), self.size)
-                    if not block:
-                        return False
-                    self.digest.update(block)
-                    self.size += len(block)
+            # When it broke off just now, it was hashed while it arrived.
+            if self.size != self.durable and not self._hash_again(self.durable):
+                return False
             self.resumed = True
             os.ftruncate(self._descriptor, self.size)
             return self.digest.hexdigest() == self._noted_digest
@@ -265,24 +260,46 @@ class Part:
     def checkpoint(self, known: Validator) -> None:
         """Bring what is here to the disk, and note it, so that a later transfer can continue from there."""
         with self._at_work():
-            digest = self.digest.hexdigest()
-            note = {
-                "durable": self.size,
-                "sha256": digest,
-                "etag": known.etag,
-                "last_modified": known.last_modified,
-                "total": known.total,
-            }
-            temporary = f"{self._side}.new"
-            _to_disk(self._descriptor, fully=False)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(temporary, flags, 0o600, dir_fd=self._folder)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(note).encode())
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(temporary, self._side, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-            self.durable, self._noted_digest = self.size, digest
+            try:
+                self._note(known)
+            except OSError as error:
+                if error.errno not in _NO_SPACE or self.size <= _NOTE_ROOM:
+                    raise
+                # A full disk: the last bytes make room for the note of those before them.
+                os.ftruncate(self._descriptor, self.size - _NOTE_ROOM)
+                self._hash_again(self.size - _NOTE_ROOM)
+                self._note(known)
+
+    def _note(self, known: Validator) -> None:
+        digest = self.digest.hexdigest()
+        note = {
+            "durable": self.size,
+            "sha256": digest,
+            "etag": known.etag,
+            "last_modified": known.last_modified,
+            "total": known.total,
+        }
+        temporary = f"{self._side}.new"
+        _to_disk(self._descriptor, fully=False)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o600, dir_fd=self._folder)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(json.dumps(note).encode())
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, self._side, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        self.durable, self._noted_digest = self.size, digest
+
+    def _hash_again(self, length: int) -> bool:
+        """Hash the first bytes that are on disk; False when there are fewer."""
+        self._rewind()
+        while self.size < length:
+            block = os.pread(self._descriptor, min(_READ_BLOCK, length - self.size), self.size)
+            if not block:
+                return False
+            self.digest.update(block)
+            self.size += len(block)
+        return True
 
     def _forget(self) -> None:
         for name in (self._side, f"{self._side}.new"):

@@ -67,8 +67,8 @@ class Queue:
         self._chains: set[asyncio.Task[None]] = set()
         self._through: list[Running] = []
         """What ended well since the last beat."""
-        self._orphans: list[_Begun] = []
-        """Claimed for a chain that was cancelled meanwhile."""
+        self._beginnings: set[asyncio.Future[_Begun | None]] = set()
+        """What a chain did not hear the end of yet, or never will."""
         self._dead: frozenset[str] = frozenset()
         self._nudged = asyncio.Event()
         self._fault: BaseException | None = None
@@ -142,18 +142,21 @@ class Queue:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            begun = await asyncio.gather(*self._beginnings, return_exceptions=True)
+            self._beginnings.clear()
             self._threads = None
             # A cancelled task leaves its thread at work, with the ledger and its part: nobody may close them under it.
-            await asyncio.shield(asyncio.to_thread(self._close, threads, presence))
+            await asyncio.shield(asyncio.to_thread(self._close, threads, presence, begun))
 
-    def _close(self, threads: ThreadPoolExecutor, presence: Presence) -> None:
+    def _close(self, threads: ThreadPoolExecutor, presence: Presence, orphans: Sequence[object]) -> None:
         threads.shutdown()
-        for begun in self._orphans:
+        for begun in orphans:
+            if not isinstance(begun, _Begun):
+                continue
             if begun.place is not None and begun.place.part is not None:
                 begun.place.part.close()
             with contextlib.suppress(LedgerError, Overtaken):
                 self._ledger.claims.step_back(begun.claim, "queued", self._now().timestamp())
-        self._orphans.clear()
         presence.close()
 
     def _on_disk(self, function: Callable[..., T], *args: object) -> "asyncio.Future[T]":
@@ -207,15 +210,10 @@ class Queue:
     async def _next(self, terms: Terms) -> _Begun | None:
         """Beginning goes on in its thread when this is cancelled; what it claimed must not be forgotten."""
         beginning = self._on_disk(self._begin, terms)
-        try:
-            return await asyncio.shield(beginning)
-        except asyncio.CancelledError:
-            beginning.add_done_callback(self._orphan)
-            raise
-
-    def _orphan(self, beginning: "asyncio.Future[_Begun | None]") -> None:
-        if not beginning.cancelled() and beginning.exception() is None and (begun := beginning.result()) is not None:
-            self._orphans.append(begun)
+        self._beginnings.add(beginning)
+        begun = await asyncio.shield(beginning)
+        self._beginnings.discard(beginning)
+        return begun
 
     def _begin(self, terms: Terms) -> _Begun | None:
         claims = self._ledger.claims.take(replace(terms, dead=self._dead), self._now().timestamp(), 1)

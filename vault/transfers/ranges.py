@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_CAN_BE_SENT = re.compile(r"[\x20-\x7e]+")
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
 
 
@@ -29,7 +30,7 @@ class Validator:
     @property
     def condition(self) -> str:
         """For If-Range; "" when a resumed transfer could not be told from a mix of two versions."""
-        return self.etag or self.last_modified
+        return next((each for each in (self.etag, self.last_modified) if each and _CAN_BE_SENT.fullmatch(each)), "")
 
     def fits(self, other: "Validator") -> bool:
         """Whether both may be of the same version: nothing that both state differs."""

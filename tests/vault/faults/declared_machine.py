@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.vault.faults.model import PLAIN, RESUMABLE, End, Fault
 from tests.vault.faults.replies import answer, chunked, half, later
 from tests.vault.faults.stage import Stage
+from tests.vault.world import until
 
 DAY_S = 86_400.0
 WAITING = later(answer(503, Retry_After="120"))
@@ -32,6 +33,7 @@ async def _small_disk(stage: Stage) -> None:
 
 
 async def _fill(stage: Stage) -> None:
+    await until(lambda: stage.view().received)  # by then it was seen that there is room
     (stage.vault / "another.part").write_bytes(b"\0" * (stage.free() - 65_536))
 
 

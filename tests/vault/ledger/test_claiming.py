@@ -61,7 +61,7 @@ def test_a_claim_carries_what_is_known(ledger: Ledger) -> None:
     asset = ledger.reader.asset(identity())
     assert asset is not None
     assert (asset.local, asset.sha256, asset.path, asset.proof) == (LocalState.FETCHING, "", "", None)
-    two = taken(ledger, now=LATER)
+    two = taken(ledger, owner="other", now=LATER)
     assert (two.fence, two.attempts, two.path, two.prepared) == (2, 2, "/vault/a.zip", proof())
 
 
@@ -139,7 +139,7 @@ def test_only_some(ledger: Ledger) -> None:
     chosen = ledger.claims.ids([identity("c3"), identity("c2"), identity("unknown")])
     assert len(chosen) == 2
     assert meetings(claims(ledger, 9, only=chosen)) == ["c2", "c3"]
-    assert meetings(claims(ledger, 9, now=LATER, only=chosen)) == ["c2", "c3"]  # stale, and still only these
+    assert meetings(claims(ledger, 9, "other", LATER, only=chosen)) == ["c2", "c3"]  # stale, and still only these
 
 
 def test_nothing_is_written_when_nothing_is_due(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,6 +214,14 @@ def test_one_whose_owner_is_gone_is_taken_at_once(ledger: Ledger) -> None:
     assert (again.identity, again.fence) == (identity("c1"), 2)
     assert claim(ledger, "other", NOW, dead=frozenset({"killed", "another"})) is None
     assert ledger.claims.beat([beat(living)], NOW) == {identity("c2"): ""}
+
+
+def test_nobody_takes_its_own_for_stale(ledger: Ledger) -> None:
+    """As after a machine slept: the first look may come before the first beat."""
+    queued(ledger, "c1")
+    one = taken(ledger)
+    assert claim(ledger, now=NOW + 9_999) is None
+    assert ledger.claims.beat([beat(one)], NOW + 9_999) == {identity(): ""}
 
 
 def test_whoever_was_overtaken_can_do_nothing_more(ledger: Ledger) -> None:
@@ -416,7 +424,29 @@ def test_a_trial_that_died_is_followed_by_another(ledger: Ledger) -> None:
     queued(ledger, "c1", "c2")
     ledger.claims.hold("advice", Hold(NOW, "503", 1))
     assert meetings(claims(ledger, 9, now=NOW)) == ["c1"]
-    assert meetings(claims(ledger, 9, now=LATER)) == ["c1"]
+    assert meetings(claims(ledger, 9, "other", LATER)) == ["c1"]
+
+
+def test_one_that_began_before_the_break_is_no_trial(ledger: Ledger) -> None:
+    """It may go on for hours; and the others are not kept from trying so long."""
+    queued(ledger, "long")
+    taken(ledger)
+    queued(ledger, "c1", "c2")
+    ledger.claims.hold("advice", Hold(NOW + 5, "503", 1))
+    assert claims(ledger, 9, now=NOW + 4) == ()
+    assert meetings(claims(ledger, 9, now=NOW + 5)) == ["c1"]
+    assert claims(ledger, 9, now=NOW + 6) == ()
+
+
+@pytest.mark.parametrize("put_back_s", [3_600, 7 * 86_400])
+def test_a_clock_that_was_put_back_keeps_nothing_for_days(ledger: Ledger, put_back_s: float) -> None:
+    """What waits for a moment waits a day at most, whatever the clock said when it was written down."""
+    queued(ledger, "c1", "c2")
+    ledger.claims.fail(taken(ledger), "503", NOW, NOW + 30, attempts=1)
+    ledger.claims.hold("advice", Hold(NOW + 30, "503", 1))
+    now = NOW - put_back_s
+    found = meetings(claims(ledger, 9, now=now))
+    assert found == ([] if put_back_s < 86_400 else ["c1"])  # as after a break: one tries
 
 
 def test_a_break_of_everything(ledger: Ledger) -> None:

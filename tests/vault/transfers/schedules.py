@@ -38,6 +38,7 @@ _VALIDATORS = {
     "none": (("", ""), ("", "")),
     "the same etag": (('"one"', ""), ('"one"', "")),
     "the same date": (("", _DATES[0]), ("", _DATES[0])),
+    "an etag that cannot be sent": (('"é"', ""), ('"è"', "")),
     "an etag, then none": (('"one"', ""), ("", "")),
 }
 

@@ -141,7 +141,7 @@ async def test_a_checksum_that_does_not_fit(bench: Make) -> None:
 
 async def test_a_206_to_a_plain_request(bench: Make) -> None:
     head = {"Content-Range": f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"}
-    await bench(lambda seen, number: Reply(206, head, CONTENT)).fails(BadAnswer, "a part of the file")
+    await bench(lambda seen, number: Reply(206, head, CONTENT)).fails(BadAnswer, "a range of the file")
 
 
 async def test_a_200_that_states_another_range(bench: Make) -> None:

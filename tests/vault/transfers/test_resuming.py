@@ -4,7 +4,6 @@ The bug table of the downloads facts: 5 to 11.
 """
 
 import contextlib
-import json
 from dataclasses import replace
 
 import pytest
@@ -272,36 +271,22 @@ async def test_a_206_of_unknown_total_keeps_what_is_known(bench: Make) -> None:
     assert proof.checks[0].outcome is Outcome.PASSED
 
 
-async def test_what_was_not_noted_on_the_way_is_asked_for_again(bench: Make) -> None:
-    """All is here, and then the ledger could not be written: nothing noted how much of it is surely on disk."""
+def fails_to_prepare() -> None:
+    raise VaultError("the ledger is full")
+
+
+@pytest.mark.parametrize("noted", [fetching.NOTED_BYTES, 1])
+async def test_a_ledger_that_cannot_be_written_costs_no_byte_again(
+    bench: Make, monkeypatch: pytest.MonkeyPatch, noted: int
+) -> None:
+    monkeypatch.setattr(fetching, "NOTED_BYTES", noted)
     it = bench(ranged_always)
-
-    def failing() -> None:
-        raise VaultError("the ledger is full")
-
-    it.at_prepare = failing
+    it.at_prepare = fails_to_prepare
     await it.fails(VaultError, "the ledger is full")
-    assert (it.part.stat().st_size, it.side.exists()) == (len(CONTENT), False)
+    assert (it.part.stat().st_size, it.side.exists()) == (len(CONTENT), True)
     it.at_prepare = lambda: None
     await it.proven()
-    assert it.offsets == [0, 0]
-
-
-async def test_what_was_noted_on_the_way_is_not(bench: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pouring, "BLOCK_BYTES", 50_000)
-    monkeypatch.setattr(pouring, "CHECKPOINT_BYTES", 100_000)
-    it = bench(ranged_always)
-
-    def failing() -> None:
-        raise VaultError("the ledger is full")
-
-    it.at_prepare = failing
-    await it.fails(VaultError, "the ledger is full")
-    durable = json.loads(it.side.read_text())["durable"]
-    assert 100_000 <= durable <= len(CONTENT)
-    it.at_prepare = lambda: None
-    await it.proven()
-    assert it.offsets == [0, asked_after(durable)]
+    assert it.offsets == [0, asked_after(len(CONTENT))]
 
 
 @pytest.mark.parametrize(
@@ -315,7 +300,7 @@ async def test_416_starts_over(bench: Make, head: dict[str, str]) -> None:
 
 
 async def test_416_for_ever(bench: Make) -> None:
-    await bench(lambda seen, number: Reply(416)).fails(BadAnswer, "a part of the file")
+    await bench(lambda seen, number: Reply(416)).fails(BadAnswer, "HTTP 416")
 
 
 OTHER = noise(ASKED - 10, 5) + CONTENT[ASKED - 10 :]
@@ -458,3 +443,32 @@ async def test_a_fault_of_the_disk_at_the_very_end_costs_no_byte_again(
     assert it.side.exists() is bool(etag)
     await it.proven()
     assert it.offsets == [0, asked_after(len(CONTENT)) if etag else 0]
+
+
+@pytest.mark.parametrize("reply", [Reply(503), Reply(200, {}, b"<html>later</html>"), Reply(200, {}, CONTENT, cut=9)])
+async def test_what_is_here_is_dropped_only_for_what_is_the_file(bench: Make, reply: Reply) -> None:
+    """The rest is not to be had, and what comes of a request for all of it is no file either."""
+    it = bench(lambda seen, number: Reply(416) if seen.offset else reply)
+    await it.break_off(HERE)
+    with pytest.raises(ProviderError):
+        await it.fetch()
+    assert it.part.stat().st_size == HERE
+    it.server.answer = ranged_always
+    it.server.seen.clear()
+    await it.proven()
+    assert it.offsets == [ASKED]
+
+
+@pytest.mark.parametrize("more", [-10, 10])
+async def test_a_rest_that_does_not_end_where_it_says(bench: Make, more: int) -> None:
+    """Without a length or chunks the connection's end is all that there is."""
+
+    def answer(seen: Seen, number: int) -> Reply:
+        reply = ranged(CONTENT, seen)
+        body = reply.body + b"x" * more if more > 0 else reply.body[:more]
+        return replace(reply, body=body, length=None) if number == 0 else reply
+
+    it = bench(answer)
+    await it.break_off(HERE)
+    await it.proven()
+    assert it.offsets == [ASKED, 0 if more > 0 else asked_after(len(CONTENT) - 10)]

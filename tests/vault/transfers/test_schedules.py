@@ -44,7 +44,23 @@ EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 150
 TIMEOUT_S = 0.15
 """Of a server that falls silent."""
 NAME = PurePosixPath("folder/a file.bin")
-JUNK: tuple[object, ...] = (None, -1, 0, 1, 70_000, 1 << 70, 1.5, "1", '"junk"', [], {}, True, float("nan"), "é\r\n")
+JUNK: tuple[object, ...] = (
+    None,
+    -1,
+    0,
+    1,
+    70_000,
+    1 << 70,
+    1.5,
+    "1",
+    '"junk"',
+    [],
+    {},
+    True,
+    float("nan"),
+    "é\r\n",
+    "\0",
+)
 
 
 def judge(head: Head) -> None:
@@ -299,8 +315,8 @@ async def check_recovery(it: Play) -> None:
     assert not it.check(proof)
 
 
-def schedule(*steps: Step) -> Case:
-    return Case((Version(40_000, 0, '"one"', ""),), 1, "none", True, 0, steps)
+def schedule(*steps: Step, etag: str = '"one"') -> Case:
+    return Case((Version(40_000, 0, etag, ""),), 1, "none", True, 0, steps)
 
 
 def breaks_off(act: str) -> Step:
@@ -320,5 +336,7 @@ def breaks_off(act: str) -> Step:
 @example(schedule(breaks_off("chunked"), Step("starred", 0.7, pick=1)))
 @example(schedule(breaks_off("chunked"), Step("starred", 0.7, pick=3)))
 @example(schedule(Step("unframed", 0.5, pick=1)))
+@example(schedule(Step("cut", 0.5), etag='"é"'))
+@example(schedule(Step("cut", 0.5), etag='"\x01"'))
 def test_no_schedule_ends_with_a_wrong_file(stage: Stage, case: Case) -> None:
     stage.runner.run(play(stage, case))

@@ -57,14 +57,15 @@ class Made:
 
 
 def possible(answers: Iterable[Told]) -> set[Made]:
-    """Every file that a careful reader could take for the right one."""
+    """Every file that a careful reader could take for the right one: made of answers that agree with each other.
+
+    Answers in between that do not agree may be passed over, and what was here before be continued.
+    """
     made: set[Made] = set()
     for told in answers:
         more = {each for each in (old.continued(told) for old in made) if each is not None}
         if told.start == 0 and told.right:
             lengths = frozenset() if told.length is None else frozenset({told.length})
-            # What says the same of itself as what is here may be passed over: its rest is then asked for alone.
-            made = {old for old in made if old.agrees(told)}
             more.add(Made(told.content, told.etag, told.modified, lengths, told.ended))
         made |= more
     return made
