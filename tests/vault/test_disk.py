@@ -93,17 +93,17 @@ async def fill_and_make_room(it: World, desk: Desk, small_disk: Path) -> None:
     await desk.sync("advice")
     desk.enqueue([A, B])
     working = asyncio.create_task(desk.new_queue().run(patience_s=3_600))
-    await until(lambda: "no space left" in state_of(desk, B).words)
-    for one in (A, B):
-        transfer = state_of(desk, one)
-        assert transfer.state in ("waiting", "queued")
-        assert transfer.again_at is not None
+    await until(lambda: all(waits_for_room(state_of(desk, one)) for one in (A, B)))
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)  # noqa: ASYNC221  # quick
     await until(lambda: state_of(desk, A).state == state_of(desk, B).state == "done")
     await until(lambda: not desk._ledger.claims.holds())
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     await desk.aclose()
+
+
+def waits_for_room(transfer: TransferView) -> bool:
+    return transfer.state in ("waiting", "queued") and "no space left" in transfer.words and bool(transfer.again_at)
 
 
 def state_of(desk: Desk, identity: AssetId) -> TransferView:
