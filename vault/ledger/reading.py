@@ -138,6 +138,14 @@ class Reader:
             for row in connection.execute(sql, values).fetchall():
                 yield asset_view(row)
 
+    def named_by(self, identity: AssetId) -> tuple[str, str, datetime]:
+        """What a file is named by: the title, the extension, the meeting's start or when it was first seen (UTC)."""
+        sql = """SELECT m.title, a.extension, coalesce(m.started_at, a.first_seen) AS day FROM assets a
+            JOIN meetings m ON m.id = a.meeting_id WHERE a.identity = ?"""
+        with self._database.read() as connection:
+            row = connection.execute(sql, (str(identity),)).fetchone()
+        return row["title"], row["extension"], instant(row["day"])
+
     def source(self, identity: AssetId) -> Asset | None:
         """The asset as its provider knows it, with the sealed link opened, for `Provider.locate` and `release`."""
         with self._database.read() as connection:

@@ -50,11 +50,8 @@ class Placing:
         root = self._root
         if claim.path is not None and Path(claim.path).is_relative_to(root):
             return PurePosixPath(Path(claim.path).relative_to(root).as_posix())
-        asset = self._ledger.reader.asset(claim.identity)
-        assert asset is not None
-        meeting = self._ledger.reader.meeting(claim.identity.account, claim.identity.meeting)
-        day = (meeting.started_at if meeting else None) or asset.first_seen
-        path = naming.relative_path(self._template, claim.identity, asset.title, asset.extension, day)
+        title, extension, day = self._ledger.reader.named_by(claim.identity)
+        path = naming.relative_path(self._template, claim.identity, title, extension, day)
         if not self._ledger.claims.fix_path(claim, str(root / path)):
             path = naming.told_apart(path, claim.identity)
             self._ledger.claims.fix_path(claim, str(root / path))
