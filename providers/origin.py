@@ -1,5 +1,6 @@
 """Origins: scheme, host and port, compared exactly. A credential belongs to one and goes to no other."""
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -19,6 +20,16 @@ def _is_plain(netloc: str, host: str) -> bool:
         except ValueError:
             return False
     return "@" not in netloc and bool(_NAME.fullmatch(host))
+
+
+@functools.lru_cache(1024)
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +58,7 @@ class Origin:
     @property
     def is_loopback(self) -> bool:
         """Whether the host is this machine, by a literal address or as `localhost`."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
 
     @property
     def netloc(self) -> str:

@@ -27,7 +27,16 @@ from vault.proof import Check, Outcome, Proof, check_checksum, check_length
 from vault.transfers import ranges
 from vault.transfers.container import check_container
 from vault.transfers.part import Part
-from vault.transfers.pouring import PREFIX_BYTES, Arrival, Flow, Meter, Moved, alive, checkpoint_quietly, pour
+from vault.transfers.pouring import (
+    PREFIX_BYTES,
+    Arrival,
+    Flow,
+    Meter,
+    Moved,
+    alive,
+    checkpoint_quietly,
+    pour,
+)
 from vault.transfers.ranges import StartOver, Validator
 
 MAX_REDIRECTS = 5
@@ -209,7 +218,8 @@ class _Transfer:
         anew = not continued and not part.is_blank
         meter.received, meter.total = part.size if continued else 0, told.total
         meter.words = _advice(source, told.total) or meter.words
-        await self._on_disk(_check_space, part, told.total)
+        if (told.total or 0) - part.size > part.room // 2:  # else there is more than enough: no trip to a thread
+            await self._on_disk(_check_space, part, told.total)
         try:
             arrival = Arrival(body, source, told, overlap if continued else b"", anew, meaning.end)
             last = await pour(arrival, part, meter, self._work.flow)

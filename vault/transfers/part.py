@@ -121,6 +121,12 @@ class Part:
         self._busy = threading.Lock()
         self._closed = False
 
+        try:
+            self.room = self.free_bytes()
+            """Bytes that were free when it was opened."""
+        except VaultError:
+            self.close()
+            raise
         self._blank = os.fstat(self._descriptor).st_size == 0 and not self._is_noted()
 
     def _is_noted(self) -> bool:

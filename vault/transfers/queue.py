@@ -231,12 +231,13 @@ class Queue:
             running = list(self._running.values())
             for each in running:
                 each.sample(time.monotonic())
-            through, self._through = self._through, []
-            through += [each for each in running if each.meter.arrived >= retrying.PROGRESS_BYTES]
+            ended = len(self._through)
+            through = self._through[:ended] + [r for r in running if r.meter.arrived >= retrying.PROGRESS_BYTES]
             beats = [Beat(each.claim, each.meter.received, each.meter.total, each.rate) for each in running]
             try:
                 wishes = await self._on_disk(self._ledger.claims.beat, beats, self._now().timestamp())
                 await self._go_on(through)
+                del self._through[:ended]
             except LedgerError:
                 continue  # a claim without beats goes stale in time, and its commit is refused
             for each in running:

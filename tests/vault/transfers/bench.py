@@ -101,7 +101,8 @@ class Bench:
             self.flow,
         )
         try:
-            return await fetch(work, part, self.meter)
+            async with asyncio.timeout(20):  # nothing here takes so long; a server may drip for ever
+                return await fetch(work, part, self.meter)
         finally:
             await asyncio.to_thread(part.close)
 
