@@ -14,7 +14,7 @@ from vault.views import AccountView, AssetView, Event, LocalState, MeetingView, 
 _OUTCOMES = {
     Outcome.PASSED: ("passed", "good"),
     Outcome.FAILED: ("FAILED", "bad"),
-    Outcome.NOT_STATED: ("nothing to compare with", "dim"),
+    Outcome.NOT_STATED: ("not checked", "dim"),
     Outcome.UNREADABLE: ("could not be read", "warn"),
 }
 _INDENT = 2

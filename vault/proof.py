@@ -14,7 +14,7 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_STATED = "not stated"
-    """There was nothing to compare with."""
+    """There was nothing to check it against."""
     UNREADABLE = "unreadable"
     """There is something to compare with, but it cannot be read."""
 
@@ -73,7 +73,7 @@ class Proof:
 def check_checksum(sha256: str, stated: Checksum | None) -> Check:
     """Compare with the service's own checksum, where it states one."""
     if stated is None:
-        return Check("checksum", Outcome.NOT_STATED, "the service states no checksum: nothing to compare with")
+        return Check("checksum", Outcome.NOT_STATED, "the service states no checksum")
     if not stated.readable:
         return Check("checksum", Outcome.UNREADABLE, f"the service's checksum cannot be read: {stated.stated}")
     if stated.value != sha256:

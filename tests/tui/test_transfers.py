@@ -43,7 +43,7 @@ async def test_a_finished_one_shows_its_proof(engine: StageEngine, size: tuple[i
         assert about.has_focus
         text = " ".join(about.text.split())
         for words in (
-            "checksum nothing to compare with: the service states no checksum",
+            "checksum not checked: the service states no checksum",
             "proven 2026-11-22 14:05 UTC from https://acme.example",
             "path /srv/reeldesk/",
         ):
