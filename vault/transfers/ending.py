@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from providers.base import ProviderError
 from vault.errors import DiskFull, PartBusy, VaultError, WrongBytes
@@ -105,6 +105,10 @@ class Endings:
         )
         if again is None:
             self._fail(running, error.words, None, claim.attempts)
+        elif not self._patience_s and again.wait_s > retrying.SHORT_WAIT_S:
+            # Somebody waits for this command; a desk or `work` will find it, and wait.
+            moment = self._now() + timedelta(seconds=again.wait_s)
+            self._fail(running, f"{error.words}; it asks to wait until {moment:%d %b %H:%M} UTC", None, claim.attempts)
         else:
             self._fail(running, error.words, now + again.wait_s, again.attempts)
 

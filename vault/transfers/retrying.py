@@ -14,6 +14,8 @@ PROGRESS_BYTES = 64 * 1024
 HOLD_S = 30.0
 HOLD_CAP_S = 600.0
 FAILURES_BEFORE_HOLD = 3
+SHORT_WAIT_S = 120.0
+"""A command does not wait longer for a transfer's next attempt."""
 PATIENCE_S = 6 * 3600.0
 """How long a working engine waits out what is wrong with a service as a whole, or a full disk, for one transfer."""
 

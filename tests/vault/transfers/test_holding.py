@@ -314,6 +314,14 @@ async def test_a_command_soon_says_that_the_service_fails(it: TwoAccounts, desk:
     assert [view(desk, one).attempts for one in (A, B, C)] == [MAX_ATTEMPTS] * 3
 
 
+async def test_a_command_does_not_wait_half_a_day(it: TwoAccounts, desk: Desk) -> None:
+    await learn(it, desk, "a")
+    it.emulator.archive_faults["a"] = Faults(status=503, retry_after="40000")
+    await asyncio.wait_for(desk.fetch_all([A]), 10)
+    assert view(desk).state is TransferState.FAILED
+    assert "it asks to wait until" in view(desk).words
+
+
 async def test_patience_has_an_end(it: TwoAccounts, desk: Desk) -> None:
     await learn(it, desk, "a", "b")
     it.emulator.faults.status = 503
