@@ -17,7 +17,7 @@ from yarl import URL
 
 from providers.address import Names
 
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 192 * 1024
 """At most so much is handed on at once, and twice as much kept until it is taken."""
 MOST_CONNECTIONS = 100
 KEPT_ALIVE_S = 15.0

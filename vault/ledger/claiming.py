@@ -153,18 +153,21 @@ class Claims:
         chosen, values = _among("asset_id", terms.only)
         open_account, accounts = _not_among("account", full)
         gone, stale = _gone(terms, now)
-        found = []
-        for kind, more in (
+        kinds = (
             ("state = 'queued'", ()),
             (f"state = 'waiting' AND {_DUE}", _due(now)),
             (f"state = 'running' AND {gone}", stale),
-        ):
-            sql = f"""SELECT asset_id, account, position FROM transfers WHERE {kind} AND {chosen} AND {open_account}
-                ORDER BY position, asset_id LIMIT 1"""
-            row = connection.execute(sql, (*more, *values, *accounts)).fetchone()
-            if row is not None:
-                found.append(row)
-        return min(found, key=lambda row: (row["position"], row["asset_id"]), default=None)
+        )
+        firsts = " UNION ALL ".join(
+            f"""SELECT * FROM (SELECT asset_id, account, position FROM transfers
+                WHERE {kind} AND {chosen} AND {open_account} ORDER BY position, asset_id LIMIT 1)"""
+            for kind, _ in kinds
+        )
+        filled = [value for _, more in kinds for value in (*more, *values, *accounts)]
+        row: sqlite3.Row | None = connection.execute(
+            f"SELECT * FROM ({firsts}) ORDER BY position, asset_id LIMIT 1", filled
+        ).fetchone()
+        return row
 
     @staticmethod
     def _grant_wishes(connection: sqlite3.Connection, terms: Terms, now: float) -> None:

@@ -104,7 +104,9 @@ class Database:
         """
         # SQLite lets one writer in, and others ask again in steps of milliseconds; here they wait in line.
         with self._in_use() as connection, self._writing:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if getattr(self._local, "durable", None) is not durable:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._local.durable = durable
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

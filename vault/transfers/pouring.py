@@ -17,7 +17,7 @@ from vault.transfers.throttle import Throttle
 T = TypeVar("T")
 
 PREFIX_BYTES = 64 * 1024
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 384 * 1024
 BLOCK_S = 1.0
 QUEUED_BLOCKS = 4
 CHECKPOINT_BYTES = 64 << 20

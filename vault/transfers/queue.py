@@ -32,6 +32,8 @@ from vault.views import TransferView
 
 T = TypeVar("T")
 
+BLOCKS_IN_MEMORY = 4
+"""Of all transfers together, between the network and the disk."""
 _WISHED = {"pause": "paused", "cancel": "cancelled"}
 
 
@@ -78,7 +80,7 @@ class Queue:
         self._threads: ThreadPoolExecutor | None = None
         """While it runs; so that a slow disk does not keep others of this process from theirs."""
         self._throttle = Throttle(config.max_bytes_per_s)
-        self._permits = asyncio.Semaphore(max(config.workers, 4))
+        self._permits = asyncio.Semaphore(BLOCKS_IN_MEMORY)
         self._throttles = {name: Throttle(each.max_bytes_per_s) for name, each in config.accounts.items()}
 
     def nudge(self) -> None:
@@ -120,7 +122,7 @@ class Queue:
         """
         self._endings.begin(patience_s)
         self._fault = None
-        self._threads = threads = ThreadPoolExecutor(self._config.workers + 2, "transfers")
+        self._threads = threads = ThreadPoolExecutor(min(self._config.workers, 4) + 2, "transfers")
         presence = await self._on_disk(Presence, self._config.data / "workers")
         beating = asyncio.create_task(self._keep_beating())
         try:
