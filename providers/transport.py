@@ -7,7 +7,7 @@ time-outs.
 
 import functools
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import aiohttp
@@ -17,8 +17,10 @@ from yarl import URL
 
 from providers.address import Names
 
-CHUNK_BYTES = 192 * 1024
-"""At most so much is handed on at once, and twice as much kept until it is taken."""
+CHUNK_BYTES = 1 << 20
+"""At most so much of a body is handed on at once, and twice as much kept until it is taken: large chunks are quick."""
+LEAST_CHUNK_BYTES = 128 * 1024
+"""With several bodies at once each has its share of one large chunk, down to this: memory is not endless."""
 MOST_CONNECTIONS = 100
 KEPT_ALIVE_S = 15.0
 
@@ -80,15 +82,17 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Stream(httpx.AsyncByteStream):
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, chunk_bytes: int, on_close: Callable[[], None]) -> None:
         self._response = response
+        self._chunk_bytes = chunk_bytes
+        self._on_close = on_close
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._response.content
         with _by_httpx_names():
             try:
                 # Never larger than one chunk, and never waited for until it is full.
-                while chunk := await content.read(CHUNK_BYTES):
+                while chunk := await content.read(self._chunk_bytes):
                     yield chunk
             except (aiohttp.ClientError, OSError):
                 # aiohttp raises before it hands out what arrived until then. Private, and held by a test.
@@ -97,6 +101,7 @@ class _Stream(httpx.AsyncByteStream):
                 raise
 
     async def aclose(self) -> None:
+        self._on_close()
         self._response.release() if self._response.content.at_eof() else self._response.close()
 
 
@@ -112,6 +117,8 @@ class Transport(httpx.AsyncBaseTransport):
         self._names = names
         self._proxy = URL(str(proxy)) if proxy else None
         self._session: aiohttp.ClientSession | None = None
+        self._bodies = 0
+        """That are asked for or open."""
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -126,20 +133,30 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request whose body is bytes, and give the answer as soon as its headers are here."""
         limits = request.extensions.get("timeout", {})
-        with _by_httpx_names():
-            response = await self._opened().request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=request.headers,
-                data=request.content or None,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=limits.get("connect"), sock_read=limits.get("read")
-                ),
-                proxy=self._proxy,
-                read_bufsize=CHUNK_BYTES,
-            )
-        return httpx.Response(response.status, headers=response.raw_headers, stream=_Stream(response))
+        self._bodies += 1
+        chunk_bytes = max(LEAST_CHUNK_BYTES, CHUNK_BYTES // self._bodies)
+        try:
+            with _by_httpx_names():
+                response = await self._opened().request(
+                    request.method,
+                    URL(str(request.url), encoded=True),
+                    headers=request.headers,
+                    data=request.content or None,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(
+                        total=None, sock_connect=limits.get("connect"), sock_read=limits.get("read")
+                    ),
+                    proxy=self._proxy,
+                    read_bufsize=chunk_bytes,
+                )
+        except BaseException:
+            self._closed()
+            raise
+        stream = _Stream(response, chunk_bytes, self._closed)
+        return httpx.Response(response.status, headers=response.raw_headers, stream=stream)
+
+    def _closed(self) -> None:
+        self._bodies -= 1
 
     async def aclose(self) -> None:
         """Close the connections."""

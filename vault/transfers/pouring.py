@@ -17,7 +17,7 @@ from vault.transfers.throttle import Throttle
 T = TypeVar("T")
 
 PREFIX_BYTES = 64 * 1024
-BLOCK_BYTES = 384 * 1024
+BLOCK_BYTES = 1 << 20
 BLOCK_S = 1.0
 QUEUED_BLOCKS = 4
 CHECKPOINT_BYTES = 64 << 20
@@ -48,13 +48,15 @@ class Meter:
 class Flow:
     """How bytes may flow, for all transfers that share it.
 
-    `stall_s`: fewer than 16 KiB in so many seconds of waiting are none; `disk`: its threads; `permits`: for blocks that
-    are not written yet, so that memory does not grow with the number of transfers.
+    `stall_s`: fewer than 16 KiB in so many seconds of waiting are none; `disk`: its threads; `block_bytes`: how much is
+    handed to them at once; `permits`: for blocks that are not written yet. The last two keep memory from growing with
+    the number of transfers.
     """
 
     throttles: Sequence[Throttle] = ()
     stall_s: float = 60.0
     disk: Executor | None = None
+    block_bytes: Callable[[], int] = lambda: BLOCK_BYTES
     permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUEUED_BLOCKS))
 
     def on_disk(self, function: Callable[..., T], *args: object) -> Awaitable[T]:
@@ -142,7 +144,9 @@ class _Pouring:
             async for chunk in chunks:
                 await self._pay(len(chunk), watchdog)
                 self._take(chunk)
-                if self._judged and (self._size >= BLOCK_BYTES or time.monotonic() - self._since >= BLOCK_S):
+                if self._judged and (
+                    self._size >= self._flow.block_bytes() or time.monotonic() - self._since >= BLOCK_S
+                ):
                     await self._hand_on(group, watchdog)
         except Unreachable as error:
             broke_off = error

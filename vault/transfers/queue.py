@@ -25,7 +25,7 @@ from vault.transfers import retrying
 from vault.transfers.ending import Endings, Running
 from vault.transfers.fetch import Work, fetch
 from vault.transfers.placing import Place, Placing
-from vault.transfers.pouring import Flow, Meter
+from vault.transfers.pouring import BLOCK_BYTES, Flow, Meter
 from vault.transfers.retrying import STEADY, Rhythm
 from vault.transfers.throttle import Throttle
 from vault.views import TransferView
@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 BLOCKS_IN_MEMORY = 4
 """Of all transfers together, between the network and the disk."""
+COLLECTED_BYTES = 1 << 20
+"""Of all transfers together, until they are a block."""
 _WISHED = {"pause": "paused", "cancel": "cancelled"}
 
 
@@ -137,6 +139,8 @@ class Queue:
                 with contextlib.suppress(TimeoutError):  # not wait_for: in 3.11 it loses a cancellation
                     async with asyncio.timeout(self._rhythm.beat_s):
                         await self._nudged.wait()
+                if beating.done():
+                    beating.result()
                 if self._fault is not None:
                     raise self._fault  # what nothing below expected must not pass in silence
         finally:
@@ -270,7 +274,7 @@ class Queue:
             if running.wish != "leave":
                 state = _WISHED.get(running.wish, "queued")
                 await self._settle(self._ledger.claims.step_back, claim, state, self._now().timestamp())
-            running.is_over = bool(running.wish)
+            running.is_over = running.wish in _WISHED
             raise
         except Overtaken:
             return  # it is another's by now, and so is its end
@@ -303,7 +307,7 @@ class Queue:
             self._ledger.claims.commit(claim, proof, self._now().timestamp())
             part.close()
 
-        throttles = (self._throttle, self._throttles[claim.identity.account])
+        throttles = (self._throttle, self._throttles.get(claim.identity.account))
         try:
             provider = await self._connect(claim.identity.account)
             work = Work(
@@ -313,9 +317,17 @@ class Queue:
                 prepare=lambda proof: self._ledger.claims.prepare(claim, proof),
                 commit=commit,
                 now=self._now,
-                flow=Flow(tuple(each for each in throttles if each), disk=self._threads, permits=self._permits),
+                flow=Flow(
+                    tuple(each for each in throttles if each),
+                    disk=self._threads,
+                    block_bytes=self._block_bytes,
+                    permits=self._permits,
+                ),
             )
             await fetch(work, part, meter)
         finally:
             if not part.is_closed:
                 await asyncio.shield(self._on_disk(part.close))
+
+    def _block_bytes(self) -> int:
+        return min(BLOCK_BYTES, COLLECTED_BYTES // max(len(self._running), 1))
