@@ -65,7 +65,7 @@ def busy(folder: Path, on_leave: str = "ask") -> Iterator[StageEngine]:
     """Two transfers that this process runs, two that wait."""
     with stage(folder, config=CONFIG + f'\n[desk]\non_leave = "{on_leave}"\n') as engine:
         engine.transfers_from_ledger(RUNNING)
-        run_by(engine, f"{socket.gethostname()}:{os.getpid()}:a1b2c3d4")
+        run_by(engine, f"{socket.gethostname()}:{os.getpid()}")
         yield engine
         deadline = time.monotonic() + 10
         while not engine.loop.is_closed():  # its thread outlives the application by a moment
@@ -238,7 +238,7 @@ def paused(engine: StageEngine) -> None:
 def of_another(engine: StageEngine) -> None:
     """A `reeldesk work`, or one that took over before: this desk's end does not stop it."""
     only(engine, TransferState.RUNNING)
-    run_by(engine, f"{socket.gethostname()}:1:a1b2c3d4")
+    run_by(engine, f"{socket.gethostname()}:1")
 
 
 @pytest.mark.parametrize("way", ["ask", "hand_over"])
