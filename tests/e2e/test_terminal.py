@@ -57,7 +57,7 @@ def an_archive_is_brought_home(desk: Terminal) -> None:
 
 def the_queue_says_what_was_proven(desk: Terminal) -> None:
     desk.press("2")
-    desk.wait_for("● done", TITLE.split(":")[0], "1 done", "advice/conf-0001/archive.arc-0001")
+    desk.wait_for("● done", TITLE.split(":")[0], "1 done", "sha256")
     desk.wait_for("bytes, as stated", "checksum")
 
 
