@@ -137,7 +137,9 @@ class Database:
         with self._guard:
             self._closed = True
             # A cancelled task leaves its thread at work; to close under it would end the process.
-            self._guard.wait_for(lambda: self._users == 0)
+            self._guard.wait_for(lambda: self._users == 0, BUSY_TIMEOUT_S)
+            if self._users:
+                return  # whoever hangs there keeps its connection; the process ends without it
             for connection in self._all:
                 connection.close()
             self._all.clear()

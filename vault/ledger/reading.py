@@ -135,8 +135,8 @@ class Reader:
         where, values = _assets_where(query)
         sql = f"{ASSETS} WHERE {where} ORDER BY m.account, m.started_at DESC, a.id"
         with self._database.read() as connection:
-            for row in connection.execute(sql, values).fetchall():
-                yield asset_view(row)
+            rows = connection.execute(sql, values).fetchall()
+        yield from map(asset_view, rows)  # outside: who stops in the middle must not keep the ledger from closing
 
     def named_by(self, identity: AssetId) -> tuple[str, str, datetime]:
         """What a file is named by: the title, the extension, the meeting's start or when it was first seen (UTC)."""
