@@ -102,7 +102,10 @@ class _Stream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._on_close()
-        self._response.release() if self._response.content.at_eof() else self._response.close()
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -135,6 +138,7 @@ class Transport(httpx.AsyncBaseTransport):
         limits = request.extensions.get("timeout", {})
         self._bodies += 1
         chunk_bytes = max(LEAST_CHUNK_BYTES, CHUNK_BYTES // self._bodies)
+        answered = False
         try:
             with _by_httpx_names():
                 response = await self._opened().request(
@@ -149,9 +153,10 @@ class Transport(httpx.AsyncBaseTransport):
                     proxy=self._proxy,
                     read_bufsize=chunk_bytes,
                 )
-        except BaseException:
-            self._closed()
-            raise
+            answered = True
+        finally:
+            if not answered:
+                self._closed()
         stream = _Stream(response, chunk_bytes, self._closed)
         return httpx.Response(response.status, headers=response.raw_headers, stream=stream)
 

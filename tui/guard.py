@@ -2,7 +2,6 @@
 
 import re
 import termios
-import traceback
 from codecs import IncrementalDecoder, getincrementaldecoder
 from collections.abc import Callable
 from functools import partial
@@ -13,18 +12,9 @@ from rich.text import Text
 from textual.color import Color
 from textual.filter import LineFilter
 
-from providers.text import safe_block
+from providers.redaction import told
 
 _ACTS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-_SECRETS = (
-    re.compile(
-        r"(?i)((?:x-amz-[a-z-]+|signature|sig|token|key|secret|password|guid|apikey|api_key)\s*[=:]\s*)[^\s&'\",;)]+"
-    ),
-    re.compile(r"(?i)(bearer\s+)[^\s'\",]+"),
-    re.compile(r"(?i)((?:api-key|authorization|cookie|set-cookie|guid)['\"]?\s*[:,=]\s*['\"]?)[^\s'\"]+"),
-    re.compile(r"\b(CR[NA]_)[A-Za-z0-9_-]+"),
-    re.compile(r"(https?://[^\s'\"?#]+\?)[^\s'\"]+"),
-)
 
 
 class ControlGuard(LineFilter):
@@ -66,17 +56,9 @@ def terminal_is_gone(descriptor: int = 0) -> bool:
     return False
 
 
-def redact(text: str) -> str:
-    """The text without what looks like a credential or a presigned link's query."""
-    for pattern in _SECRETS:
-        text = pattern.sub(r"\1…", text)
-    return text
-
-
 def crash_report(error: BaseException | None) -> Text:
     """What is printed after a crash: the plain traceback, no local variables, redacted and harmless."""
-    lines = traceback.format_exception(error) if error else ["reeldesk stopped for an unknown reason\n"]
-    return Text(safe_block(redact("".join(lines))).rstrip("\n"))
+    return Text(told(error) if error else "reeldesk stopped for an unknown reason")
 
 
 def _lenient(decoder_for: "Callable[[str], type[IncrementalDecoder]]") -> Callable[[str], object]:

@@ -24,19 +24,24 @@ class Presence:
         self._path = folder / self.name
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            names = [each.name for each in folder.iterdir()]
             self._descriptor = self._hold()
-            for each in folder.iterdir():  # what killed ones left
-                self.gone(frozenset({each.name}))
         except OSError as error:
             raise VaultError(f"{folder} cannot be written: {error.strerror}") from None
+        self.gone(frozenset(names))  # and so swept, what killed ones left
 
     def _hold(self) -> int:
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if self._path.exists():
+            is_mine = False
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_mine = self._path.exists()  # else another one swept it before it was locked
+            finally:
+                if not is_mine:
+                    os.close(descriptor)
+            if is_mine:
                 return descriptor
-            os.close(descriptor)  # another one swept it before it was locked
 
     def gone(self, owners: frozenset[str]) -> frozenset[str]:
         """Which of them are surely not at work any more. Of another machine's nothing is known."""

@@ -9,10 +9,11 @@ from textual.color import Color
 from textual.content import Content
 from textual.widgets import Button, Checkbox, Input, Static
 
+from providers.redaction import redact
 from tests.tui.stage import HOSTILE, StageEngine, app_on
 from tests.tui.walk import ready, seen, shows
 from tui.app import DeskApp
-from tui.guard import AsciiSigns, ControlGuard, crash_report, redact, tolerate_old_mouse
+from tui.guard import AsciiSigns, ControlGuard, crash_report, tolerate_old_mouse
 from tui.label import label
 from tui.screens.raw import RawScreen
 from tui.widgets.lines import Lines, text_rows

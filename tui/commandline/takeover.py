@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from providers.base import ProviderError
+from providers.redaction import RedactedLog, told
 from tui.commandline.output import Output
 from tui.commandline.session import supervise
 from tui.figures import count
@@ -42,6 +45,7 @@ def hand_over(desk: "Desk", environ: Mapping[str, str]) -> "subprocess.Popen[byt
 
 def take_over(out: Output) -> int:
     """The other side: hear what is handed over, answer, wait until it is let go of, end the queue."""
+    _keep_secrets_out_of_the_log()
     from vault.desk import Desk
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is there to outlive the line
@@ -57,6 +61,25 @@ def take_over(out: Output) -> int:
         return supervise(finish(desk, out))
     finally:
         desk.close()
+
+
+def _keep_secrets_out_of_the_log() -> None:
+    """What nobody foresaw, on whatever thread or task, ends in the log, which a person may send on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(RedactedLog())
+    logging.basicConfig(handlers=[handler])
+
+    def in_a_thread(fault: threading.ExceptHookArgs) -> None:
+        if fault.exc_value is not None:
+            _log_unforeseen(fault.exc_value)
+
+    sys.excepthook = lambda kind, fault, trace: _log_unforeseen(fault)
+    threading.excepthook = in_a_thread
+
+
+def _log_unforeseen(fault: BaseException) -> None:
+    sys.stderr.write(told(fault) + "\n")
+    sys.stderr.flush()
 
 
 async def finish(desk: "Desk", out: Output, *, descriptor: int = 0, let_go_s: float = handover.LET_GO_S) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from providers.models import AssetId
 from vault.errors import Overtaken
 from vault.ledger import summaries
+from vault.ledger.chosen import Chosen, ids_of
 from vault.ledger.database import Database, show
 from vault.ledger.recording import add_event
 from vault.proof import Proof
@@ -79,15 +80,12 @@ class Claims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._chosen = Chosen()
 
     def ids(self, identities: Iterable[AssetId]) -> frozenset[int]:
         """The ids of the assets that are known."""
         with self._database.read() as connection:
-            found = (
-                connection.execute("SELECT id FROM assets WHERE identity = ?", (str(identity),)).fetchone()
-                for identity in identities
-            )
-            return frozenset(row["id"] for row in found if row is not None)
+            return ids_of(connection, identities)
 
     def owners(self) -> frozenset[str]:
         """Whoever runs something now."""
@@ -97,20 +95,23 @@ class Claims:
 
     def pending(self, only: frozenset[int] | None = None) -> bool:
         """Whether anything is queued, waits or runs, in whatever process."""
-        chosen, values = _among("asset_id", only)
-        sql = f"SELECT 1 FROM transfers WHERE state IN ('queued', 'waiting', 'running') AND {chosen} LIMIT 1"
         with self._database.read() as connection:
-            return connection.execute(sql, values).fetchone() is not None
+            chosen = self._chosen.condition(connection, only)
+            sql = f"SELECT 1 FROM transfers WHERE state IN ('queued', 'waiting', 'running') AND {chosen} LIMIT 1"
+            return connection.execute(sql).fetchone() is not None
 
     def is_due(self, terms: Terms, now: float) -> bool:
         """Whether anything is there that a worker could take if its account has room; changes nothing."""
+        with self._database.read() as connection:
+            return self._is_due(connection, terms, now, self._chosen.condition(connection, terms.only))
+
+    @staticmethod
+    def _is_due(connection: sqlite3.Connection, terms: Terms, now: float, chosen: str) -> bool:
         gone, stale = _gone(terms, now)
-        chosen, values = _among("asset_id", terms.only)
         sql = f"""SELECT EXISTS (SELECT 1 FROM transfers WHERE state = 'queued' AND {chosen})
             OR EXISTS (SELECT 1 FROM transfers WHERE state = 'waiting' AND {_DUE} AND {chosen})
             OR EXISTS (SELECT 1 FROM transfers WHERE state = 'running' AND {gone} AND {chosen})"""
-        with self._database.read() as connection:
-            return bool(connection.execute(sql, (*values, *_due(now), *values, *stale, *values)).fetchone()[0])
+        return bool(connection.execute(sql, (*_due(now), *stale)).fetchone()[0])
 
     def take(self, terms: Terms, now: float, room: int) -> tuple[Claim, ...]:
         """Claim what may run next, at most `room`.
@@ -118,14 +119,17 @@ class Claims:
         Limits count what runs in every process on this ledger. Of an account whose hold has run out one transfer
         tries; when it gets through, the others follow.
         """
-        if not self.is_due(terms, now):
-            return ()
+        with self._database.read() as connection:
+            chosen = self._chosen.condition(connection, terms.only)
+            if not self._is_due(connection, terms, now, chosen):
+                return ()
         with self._database.write(visible=False, durable=False) as connection:
             self._grant_wishes(connection, terms, now)
+            self._end_far_holds(connection, now)
             at_work = self._at_work(connection, terms, now)
             claims: list[Claim] = []
             while len(claims) < room and not at_work.is_all_held:
-                row = self._next(connection, terms, now, at_work.full_accounts)
+                row = self._next(connection, terms, now, at_work.full_accounts, chosen)
                 if row is None:
                     break
                 claims.append(self._take(connection, row, terms.owner, now))
@@ -141,16 +145,21 @@ class Claims:
         sql = f"SELECT account, taken_at FROM transfers WHERE state = 'running' AND NOT {gone}"
         for row in connection.execute(sql, values):
             taken[row["account"]].append(row["taken_at"])
-        holds = {
-            row["scope"]: min(row["until"], now) if row["until"] > now + LONGEST_WAIT_S else row["until"]
-            for row in connection.execute("SELECT scope, until FROM holds")
-        }
+        holds = {row["scope"]: row["until"] for row in connection.execute("SELECT scope, until FROM holds")}
         return _AtWork(taken, holds if terms.heed_holds else {}, terms.per_account, now)
 
     @staticmethod
-    def _next(connection: sqlite3.Connection, terms: Terms, now: float, full: Collection[str]) -> sqlite3.Row | None:
+    def _end_far_holds(connection: sqlite3.Connection, now: float) -> None:
+        """A break that a clock put back since would keep for days ends now: for whoever takes, and whoever lifts it."""
+        far = connection.execute("UPDATE holds SET until = ? WHERE until > ?", (now, now + LONGEST_WAIT_S))
+        if far.rowcount:
+            show(connection)
+
+    @staticmethod
+    def _next(
+        connection: sqlite3.Connection, terms: Terms, now: float, full: Collection[str], chosen: str
+    ) -> sqlite3.Row | None:
         """The first in line whose account is not full: each kind has its index, the best of their first is taken."""
-        chosen, values = _among("asset_id", terms.only)
         open_account, accounts = _not_among("account", full)
         gone, stale = _gone(terms, now)
         kinds = (
@@ -163,7 +172,7 @@ class Claims:
                 WHERE {kind} AND {chosen} AND {open_account} ORDER BY position, asset_id LIMIT 1)"""
             for kind, _ in kinds
         )
-        filled = [value for _, more in kinds for value in (*more, *values, *accounts)]
+        filled = [value for _, more in kinds for value in (*more, *accounts)]
         row: sqlite3.Row | None = connection.execute(
             f"SELECT * FROM ({firsts}) ORDER BY position, asset_id LIMIT 1", filled
         ).fetchone()
@@ -373,12 +382,6 @@ def _gone(terms: Terms, now: float) -> tuple[str, tuple[object, ...]]:
     """That a running transfer's owner is gone, as SQL. One's own are not, even when the clock leaps ahead."""
     marks = ", ".join("?" * len(terms.dead))
     return f"((beat_at < ? AND owner != ?) OR owner IN ({marks}))", (now - STALE_AFTER_S, terms.owner, *terms.dead)
-
-
-def _among(column: str, wanted: frozenset[int] | None) -> tuple[str, tuple[object, ...]]:
-    if wanted is None:
-        return "1 = 1", ()
-    return f"{column} IN ({', '.join('?' * len(wanted))})", tuple(wanted)
 
 
 def _not_among(column: str, unwanted: Collection[str]) -> tuple[str, tuple[object, ...]]:

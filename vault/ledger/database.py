@@ -28,7 +28,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._all: list[sqlite3.Connection] = []
+        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._guard = threading.Condition()
         self._users = 0
         self._writing = threading.Lock()
@@ -70,9 +70,17 @@ class Database:
         if held is None:
             held = self._connect()
             with self._guard:
-                self._all.append(held)
+                self._close_those_of_ended_threads()
+                self._all.append((threading.current_thread(), held))
             self._local.connection = held
         return held
+
+    def _close_those_of_ended_threads(self) -> None:
+        """Queues come and go with threads of their own; nobody else can use their connections."""
+        for thread, connection in self._all:
+            if not thread.is_alive():
+                connection.close()
+        self._all = [(thread, connection) for thread, connection in self._all if thread.is_alive()]
 
     @contextmanager
     def _in_use(self) -> Iterator[sqlite3.Connection]:
@@ -140,6 +148,6 @@ class Database:
             self._guard.wait_for(lambda: self._users == 0, BUSY_TIMEOUT_S)
             if self._users:
                 return  # whoever hangs there keeps its connection; the process ends without it
-            for connection in self._all:
+            for _, connection in self._all:
                 connection.close()
             self._all.clear()

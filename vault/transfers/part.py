@@ -98,6 +98,16 @@ class Part:
         self._name = relative.name
         self._part = f"{relative.name}.part"
         self._side = f"{relative.name}.part.json"
+        self.digest = hashlib.sha256()
+        self.size = 0
+        """Bytes that are here and are in `digest`."""
+        self.resumed = False
+        """Whether the first of them are from an earlier transfer."""
+        self.durable = 0
+        """Bytes that are surely on disk, and noted, so that a later transfer can continue after them."""
+        self._noted_digest = ""
+        self._busy = threading.Lock()
+        self._closed = False
         try:
             self._folder = open_folder(root, relative.parent.parts, create=True)
         except OSError as error:
@@ -110,31 +120,24 @@ class Part:
         except VaultError:
             os.close(self._folder)
             raise
-        self.digest = hashlib.sha256()
-        self.size = 0
-        """Bytes that are here and are in `digest`."""
-        self.resumed = False
-        """Whether the first of them are from an earlier transfer."""
-        self.durable = 0
-        """Bytes that are surely on disk, and noted, so that a later transfer can continue after them."""
-        self._noted_digest = ""
-        self._busy = threading.Lock()
-        self._closed = False
-
         try:
             self.room = self.free_bytes()
             """Bytes that were free when it was opened."""
+            self._blank = self._is_empty()
+            """Whether nothing was there when it was opened, and nothing was written since."""
         except VaultError:
             self.close()
             raise
-        self._blank = os.fstat(self._descriptor).st_size == 0 and not self._is_noted()
 
-    def _is_noted(self) -> bool:
-        try:
-            os.stat(self._side, dir_fd=self._folder, follow_symlinks=False)
-        except FileNotFoundError:
+    def _is_empty(self) -> bool:
+        with self._at_work():
+            if os.fstat(self._descriptor).st_size:
+                return False
+            try:
+                os.stat(self._side, dir_fd=self._folder, follow_symlinks=False)
+            except FileNotFoundError:
+                return True
             return False
-        return True
 
     def _open_locked(self) -> int:
         while True:
@@ -225,13 +228,13 @@ class Part:
         with self._at_work():
             self._forget()
             self._rewind()
+            self.resumed = False
             self.durable = 0
             os.ftruncate(self._descriptor, 0)
 
     def _rewind(self) -> None:
         self.digest = hashlib.sha256()
         self.size = 0
-        self.resumed = False
 
     @property
     def is_blank(self) -> bool:

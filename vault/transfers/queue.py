@@ -18,7 +18,7 @@ from providers.models import AssetId
 from vault.config import Config
 from vault.errors import LedgerError, Overtaken, VaultError
 from vault.ledger import Ledger
-from vault.ledger.claiming import Beat, Claim, Terms
+from vault.ledger.claiming import WISHED, Beat, Claim, Terms
 from vault.presence import Presence
 from vault.proof import Proof
 from vault.transfers import retrying
@@ -36,7 +36,6 @@ BLOCKS_IN_MEMORY = 4
 """Of all transfers together, between the network and the disk."""
 COLLECTED_BYTES = 1 << 20
 """Of all transfers together, until they are a block."""
-_WISHED = {"pause": "paused", "cancel": "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +124,10 @@ class Queue:
         self._endings.begin(patience_s)
         self._fault = None
         self._threads = threads = ThreadPoolExecutor(min(self._config.workers, 4) + 2, "transfers")
-        presence = await self._on_disk(Presence, self._config.data / "workers")
+        arriving = self._on_disk(Presence, self._config.data / "workers")
         beating = asyncio.create_task(self._keep_beating())
         try:
+            presence = await asyncio.shield(arriving)
             chosen = None if only is None else await self._on_disk(self._ledger.claims.ids, list(only))
             terms = Terms(presence.name, self._config.workers_per_account, chosen, heed_holds=patience_s > 0)
             while True:
@@ -148,13 +148,13 @@ class Queue:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            begun = await asyncio.gather(*self._beginnings, return_exceptions=True)
+            arrived, *begun = await asyncio.gather(arriving, *self._beginnings, return_exceptions=True)
             self._beginnings.clear()
             self._threads = None
             # A cancelled task leaves its thread at work, with the ledger and its part: nobody may close them under it.
-            await asyncio.shield(asyncio.to_thread(self._close, threads, presence, begun))
+            await asyncio.shield(asyncio.to_thread(self._close, threads, arrived, begun))
 
-    def _close(self, threads: ThreadPoolExecutor, presence: Presence, orphans: Sequence[object]) -> None:
+    def _close(self, threads: ThreadPoolExecutor, arrived: object, orphans: Sequence[object]) -> None:
         threads.shutdown()
         for begun in orphans:
             if not isinstance(begun, _Begun):
@@ -163,7 +163,8 @@ class Queue:
                 begun.place.part.close()
             with contextlib.suppress(LedgerError, Overtaken):
                 self._ledger.claims.step_back(begun.claim, "queued", self._now().timestamp())
-        presence.close()
+        if isinstance(arrived, Presence):  # else it could not be, and `run` raised why
+            arrived.close()
 
     def _on_disk(self, function: Callable[..., T], *args: object) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
@@ -272,9 +273,9 @@ class Queue:
             self._through.append(running)
         except asyncio.CancelledError:
             if running.wish != "leave":
-                state = _WISHED.get(running.wish, "queued")
+                state = WISHED.get(running.wish, "queued")
                 await self._settle(self._ledger.claims.step_back, claim, state, self._now().timestamp())
-            running.is_over = running.wish in _WISHED
+            running.is_over = running.wish in WISHED
             raise
         except Overtaken:
             return  # it is another's by now, and so is its end

@@ -30,6 +30,11 @@ def asked_after(size: int) -> int:
     return size - OVERLAP_BYTES
 
 
+HERE = 120_000
+ASKED = asked_after(HERE)
+"""The first byte that is asked for when `HERE` bytes are here."""
+
+
 def accept(head: Head) -> None:
     """A judge that takes everything but a web page."""
     if "text/html" in head.headers.get("content-type", "") or head.prefix.lstrip().startswith(b"<html"):

@@ -3,137 +3,41 @@
 The clock of the queue is moved by the tests; breaks have their real lengths.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from providers.emulation import Faults, Loopback
-from providers.flexperto.emulator import FlexpertoEmulator
-from providers.models import AssetId
-from tests.vault.test_killed import stored_zip
-from tests.vault.world import World, archive, until
+from tests.vault.transfers.breaks import (
+    TwoAccounts,
+    account,
+    are,
+    asked,
+    asked_more_than,
+    got_to,
+    hold,
+    lasts_s,
+    learn_other,
+    rounds,
+    two_accounts,
+    working,
+)
+from tests.vault.transfers.running import A, B, C, learn, view
+from tests.vault.world import until
 from vault.desk import Desk
-from vault.ledger.claiming import EVERYTHING, Claims, Hold, Terms
+from vault.ledger.claiming import EVERYTHING, Hold
 from vault.transfers.part import Part
-from vault.transfers.queue import Queue
-from vault.transfers.retrying import HOLD_S, MAX_ATTEMPTS, Rhythm
-from vault.views import AccountView, LocalState, TransferState, TransferView
-
-A, B, C = archive("a"), archive("b"), archive("c")
-LONG = timedelta(hours=6).total_seconds()
-
-
-class TwoAccounts(World):
-    """`advice` and `rooms`, each at an emulator of its own."""
-
-    other: FlexpertoEmulator
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return {**super().environ, "REELDESK_SECRET_ROOMS_API_KEY": self.other.api_key}
+from vault.transfers.retrying import HOLD_S, MAX_ATTEMPTS
+from vault.views import TransferState
 
 
 @pytest.fixture
 def it(net: Loopback, tmp_path: Path) -> TwoAccounts:
-    emulator, other = FlexpertoEmulator(), FlexpertoEmulator()
-    for each in (emulator, other):
-        net.serve(each)
-    made = TwoAccounts(tmp_path, emulator, rhythm=Rhythm(beat_s=0.03, backoff_s=0.02, busy_s=0.05))
-    made.other = other
-    made.options = f"""[accounts.rooms]\nprovider = "flexperto"\nbase_url = "{other.base_url}"\npoll_s = 0"""
-    return made
-
-
-@pytest.fixture
-async def desk(it: TwoAccounts) -> AsyncIterator[Desk]:
-    opened = it.desk()
-    yield opened
-    await opened.aclose()
-    opened.close()
-
-
-@asynccontextmanager
-async def working(queue: Queue, **how: Any) -> AsyncIterator[Queue]:
-    """A queue that runs meanwhile, patiently, and is stopped."""
-    task = asyncio.create_task(queue.run(**{"patience_s": LONG, **how}))
-    try:
-        yield queue
-    finally:
-        task.cancel()
-        (end,) = await asyncio.gather(task, return_exceptions=True)
-        assert isinstance(end, asyncio.CancelledError), end
-
-
-async def learn(it: TwoAccounts, desk: Desk, *names: str, size: int = 100_000) -> None:
-    for number, name in enumerate(names):
-        it.emulator.add_archive(name, blob=stored_zip(size, number))
-    await desk.sync("advice")
-
-
-async def learn_other(it: TwoAccounts, desk: Desk, name: str) -> AssetId:
-    it.other.add_archive(name, blob=stored_zip(50_000, 99))
-    await desk.sync("rooms")
-    return AssetId.parse(f"rooms/conference-{name}/archive.{name}")
-
-
-def view(desk: Desk, identity: AssetId = A) -> TransferView:
-    found = desk.transfer(identity)
-    assert found is not None
-    return found
-
-
-def account(desk: Desk, name: str = "advice") -> AccountView:
-    return next(each for each in desk.accounts() if each.name == name)
-
-
-def hold(desk: Desk, scope: str = "advice") -> Hold | None:
-    return desk._ledger.claims.holds().get(scope)
-
-
-def asked(it: TwoAccounts) -> int:
-    return len(it.downloads()) + len(it.other.faults.seen)
-
-
-def asked_more_than(it: TwoAccounts, times: int) -> bool:
-    return asked(it) > times
-
-
-def are(desk: Desk, state: str, *identities: AssetId) -> bool:
-    return all(view(desk, identity).state == state for identity in identities)
-
-
-def lasts_s(it: World, desk: Desk, scope: str = "advice") -> float:
-    """How long a break still is."""
-    found = hold(desk, scope)
-    assert found is not None
-    return found.until - it.clock().timestamp()
-
-
-async def rounds(queue: Queue, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a queue look into the ledger a few times."""
-    looks: list[float] = []
-    with monkeypatch.context() as patch:
-        is_due = Claims.is_due
-
-        def count(self: Claims, terms: Terms, now: float) -> bool:
-            looks.append(now)
-            return is_due(self, terms, now)
-
-        patch.setattr(Claims, "is_due", count)
-        queue.nudge()
-        await until(lambda: len(looks) >= 4)
-
-
-def got_to(desk: Desk, level: int) -> bool:
-    found = hold(desk)
-    return found is not None and found.level == level
+    return two_accounts(net, tmp_path)
 
 
 # An account
@@ -297,71 +201,6 @@ async def test_one_that_is_hurried_tries_at_once(it: TwoAccounts, desk: Desk) ->
         assert hold(desk) is None
 
 
-async def test_a_command_does_not_wait_for_a_break(it: TwoAccounts, desk: Desk) -> None:
-    await learn(it, desk, "a")
-    desk._ledger.claims.hold("advice", Hold(it.clock().timestamp() + 300, "the service answers HTTP 503", 1))
-    asset = await desk.fetch_now(A)
-    assert asset.local is LocalState.HELD
-
-
-async def test_a_command_soon_says_that_the_service_fails(it: TwoAccounts, desk: Desk) -> None:
-    await learn(it, desk, "a", "b", "c")
-    it.emulator.faults.status = 503
-    desk.enqueue([A, B, C])
-    await desk.new_queue().run(drain=True)
-    assert are(desk, "failed", A, B, C)
-    assert hold(desk) is None
-    assert [view(desk, one).attempts for one in (A, B, C)] == [MAX_ATTEMPTS] * 3
-
-
-async def test_a_command_does_not_wait_half_a_day(it: TwoAccounts, desk: Desk) -> None:
-    await learn(it, desk, "a")
-    it.emulator.archive_faults["a"] = Faults(status=503, retry_after="40000")
-    await asyncio.wait_for(desk.fetch_all([A]), 10)
-    assert view(desk).state is TransferState.FAILED
-    assert "it asks to wait until" in view(desk).words
-
-
-async def test_patience_has_an_end(it: TwoAccounts, desk: Desk) -> None:
-    await learn(it, desk, "a", "b")
-    it.emulator.faults.status = 503
-    desk.enqueue([A, B])
-    async with working(desk.new_queue(), patience_s=100) as queue:
-        await until(lambda: hold(desk) and are(desk, "waiting", A, B) and not queue.busy)
-        it.clock.skip(200)
-        for _ in range(2):  # one after the other, each as the trial
-            await until(lambda: are(desk, "failed", A) or are(desk, "failed", B) or lasts_s(it, desk) > 0)
-        await until(lambda: are(desk, "failed", A, B))
-    assert "503" in view(desk).words
-
-
-async def test_patience_begins_with_the_first_attempt(it: TwoAccounts, desk: Desk) -> None:
-    """Queued in the evening; in the morning the service is down."""
-    await learn(it, desk, "a", "b")
-    desk.enqueue([A, B])
-    it.clock.skip(LONG + 3_600)
-    it.emulator.faults.status = 503
-    async with working(desk.new_queue()) as queue:
-        await until(lambda: hold(desk) and not queue.busy)
-        assert are(desk, "waiting", A, B)
-
-
-async def test_time_in_which_nothing_worked_costs_no_patience(
-    it: TwoAccounts, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Tried in the evening and in the morning, the desk closed between."""
-    await learn(it, desk, "a", "b")
-    it.emulator.faults.status = 503
-    desk.enqueue([A, B])
-    async with working(desk.new_queue()) as queue:
-        await until(lambda: hold(desk) and are(desk, "waiting", A, B) and not queue.busy)
-    it.clock.skip(LONG + 3_600)
-    async with working(desk.new_queue()) as queue:
-        await until(lambda: hold(desk) and lasts_s(it, desk) > 0 and not queue.busy)
-        await rounds(queue, desk, monkeypatch)
-        assert are(desk, "waiting", A, B)
-
-
 # The disk
 
 
@@ -393,28 +232,16 @@ async def test_a_full_disk_holds_everything_until_there_is_room(
     assert view(desk).attempts == 1
 
 
-async def test_a_command_soon_says_that_the_disk_is_full(
-    it: TwoAccounts, desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await learn(it, desk, "a")
-    monkeypatch.setattr(Part, "free_bytes", lambda self: 1_000)
-    desk.enqueue([A])
-    await desk.new_queue().run(drain=True)
-    assert view(desk).state is TransferState.FAILED
-    assert "bytes are missing" in view(desk).words
-    assert hold(desk, EVERYTHING) is None
-
-
-async def test_a_drain_that_waited_leaves_no_break_behind(it: TwoAccounts, desk: Desk) -> None:
+async def test_a_break_of_a_clock_that_was_put_back_ends(it: TwoAccounts, desk: Desk) -> None:
+    """It says days; one tries at once, and when it got through it is over for all."""
+    it.vault = "workers_per_account = 1"
     await learn(it, desk, "a", "b")
-    it.emulator.faults.status, it.emulator.faults.retry_after = 503, "90"
-    desk.enqueue([A, B])
-    running = asyncio.create_task(desk.new_queue().run(drain=True, patience_s=LONG))
-    await until(lambda: hold(desk) and any(are(desk, "waiting", one) for one in (A, B)))
-    await until(lambda: not any(are(desk, "running", one) for one in (A, B)))
-    it.emulator.faults.status = None
-    it.clock.skip(91)
-    async with asyncio.timeout(10):
-        await running
-    assert are(desk, "done", A, B)
-    assert hold(desk) is None
+    with closing(it.desk()) as one_at_a_time:
+        far = it.clock().timestamp() + timedelta(days=7).total_seconds()
+        for scope in ("advice", EVERYTHING):
+            one_at_a_time._ledger.claims.hold(scope, Hold(far, "the service answers HTTP 503", 1))
+        one_at_a_time.enqueue([A, B])
+        async with working(one_at_a_time.new_queue()):
+            await until(lambda: are(one_at_a_time, "done", A, B))
+            await until(lambda: one_at_a_time._ledger.claims.holds() == {})
+        await one_at_a_time.aclose()

@@ -1,0 +1,41 @@
+"""The assets that a worker is to take, as a temporary table of its connection: so many fit into no list of parameters.
+
+The table is filled once for each thread; written as a JSON list, 100,000 ids would be read anew with every claim.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable
+
+from providers.models import AssetId
+
+
+class Chosen:
+    """What was chosen last, by thread; each thread has a connection of its own."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def condition(self, connection: sqlite3.Connection, ids: frozenset[int] | None) -> str:
+        """SQL that is true for transfers of these assets (None: of any), on this thread's connection.
+
+        It holds until the next call on this thread. Outside of a transaction, which could take the table back.
+        """
+        if ids is None:
+            return "1 = 1"
+        assert not connection.in_transaction
+        if getattr(self._local, "ids", None) is not ids:
+            self._local.ids = None  # should it fail half-way
+            connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (id INTEGER PRIMARY KEY)")
+            connection.execute("DELETE FROM temp.chosen")
+            connection.execute("INSERT INTO temp.chosen SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
+            self._local.ids = ids
+        return "asset_id IN (SELECT id FROM temp.chosen)"
+
+
+def ids_of(connection: sqlite3.Connection, identities: Iterable[AssetId]) -> frozenset[int]:
+    """The ids of the assets that are known."""
+    wanted = json.dumps([str(identity) for identity in identities])
+    rows = connection.execute("SELECT id FROM assets WHERE identity IN (SELECT value FROM json_each(?))", (wanted,))
+    return frozenset(row["id"] for row in rows)
