@@ -1,5 +1,6 @@
 """Remote text cannot move the cursor, whatever it is."""
 
+import time
 import unicodedata
 
 import pytest
@@ -106,3 +107,10 @@ def test_what_is_cut_says_so() -> None:
     assert safe_text("x" + " " * 2000 + "y") == "x…"
     assert safe_block("y" * 50, 10) == "y" * 9 + "…"
     assert safe_block("y" * 10, 10) == "y" * 10
+
+
+def test_a_pile_of_marks_takes_no_time() -> None:
+    began = time.monotonic()
+    block = safe_block("a" + "\u0301\u0316" * 65_000)
+    assert time.monotonic() - began < 2.0
+    assert len(block) <= 1 + MAX_COMBINING
