@@ -190,13 +190,18 @@ class ProviderInfo:
     secrets: tuple[SecretField, ...]
     found_by: str
     """How its recordings come to be known, in words, for empty lists."""
+    signs: bool = False
+    """Its webhooks carry a signature; otherwise the secret part of the address is all that protects them."""
+    fetch_at_once: bool = False
+    """Its links run out: what it announces is fetched unless the account says `auto_fetch = false`."""
+    topics: tuple[str, ...] = ()
+    """What webhooks can be registered for (Capability.SUBSCRIPTIONS); first, that a recording became available."""
 
 
 def with_defaults(info: ProviderInfo, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of an account with every declared one present. Raises KeyError for one that is not declared."""
     declared = {option.name: option.default for option in info.options}
-    unknown = set(options) - set(declared)
-    if unknown:
+    if unknown := set(options) - set(declared):
         raise KeyError(min(unknown))
     return declared | dict(options)
 
@@ -262,7 +267,7 @@ class Provider(ABC):
 
     def __init__(self, settings: AccountSettings) -> None:
         self.settings = settings
-        self.news: Callable[[Listing], None] = _ignore
+        self.news: Callable[[Listing], None] = lambda listing: None
         """Called with what arrives on its own (events polled to keep a session alive), before more is taken."""
 
     @property
@@ -307,8 +312,9 @@ class Provider(ABC):
         """Let the service delete the asset and read the record again (Capability.RELEASE)."""
         raise self._unsupported("way to let it delete recordings")
 
-    def read_delivery(self, delivery: Delivery) -> Announcement:
-        """Verify and read a webhook. Raises NotAuthentic or Unreadable (Capability.WEBHOOK)."""
+    def read_delivery(self, delivery: Delivery, *, trusted: bool = False) -> Announcement:
+        """Verify and read a webhook (WEBHOOK). Raises NotAuthentic, Unreadable, MissingSecret."""
+        # `trusted`: it was verified as it came in, and keys may have changed since: it is only read (Unreadable).
         raise self._unsupported("webhooks")
 
     async def notifications(self) -> NotificationSettings:
@@ -364,10 +370,6 @@ class Provider(ABC):
         if secret is None:
             raise MissingSecret(self.account, name)
         return secret
-
-
-def _ignore(listing: Listing) -> None:
-    pass
 
 
 class Body(Protocol):

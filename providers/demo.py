@@ -3,23 +3,43 @@
 Nothing of the user's is touched: configuration, ledger, vault and secrets are the demo's own.
 """
 
+import asyncio
+import contextlib
 import json
+import random
 import shutil
+import socket
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from secrets import token_urlsafe
 from types import TracebackType
 
 from providers.emulation import Clock, Loopback
 from providers.models import Delivery
+from providers.sending import Sender, SendingEmulator
 from providers.story import ROOMS, Services, secrets
 
 TICK_S = 0.5
+PUBLIC = "https://hooks.studio.example"
+HOOK_SECRETS = ("advice", "rooms", "standup")
+"""Accounts whose webhooks nothing else protects. Those of `agents` are signed."""
+_SPOOLS = ("agents", "rooms")
+"""flexperto's archives are in its list, too; what these two send is told only once."""
+_PORTS = range(20_000, 30_000)
+"""Not where a system takes the ports of outgoing connections from: one of those could have it when it is needed."""
 _CONFIG = """\
 # reeldesk demo: five emulated services on this machine
 [vault]
 path = {vault}
+
+[receiver]
+on = true
+host = "127.0.0.1"
+port = {port}
+public_url = "{public}"
 
 [accounts.advice]
 provider = "flexperto"
@@ -36,6 +56,7 @@ poll_s = 3
 provider = "temasys"
 base_url = "{temasys}"
 username = "temasys"
+auto_fetch = false
 spool = {rooms_spool}
 poll_s = 3
 
@@ -57,25 +78,54 @@ poll_s = 3
 class Demo:
     """The services, served while the context is entered.
 
-    `folder`: where everything lies; without one a temporary folder is made, and removed at the end. Webhooks that the
-    services send are saved in the accounts' spool folders, where a sync takes them in as it would real ones.
+    `folder`: where everything lies; without one a temporary folder is made, and removed at the end. `hook_secret`
+    makes the secrets in the receiver's addresses; `chance` picks its port.
+
+    What the services sent before is saved in the accounts' spool folders, where a sync takes it in. What they send
+    from then on goes to the receiver that the configuration describes, and to the spool folder when nobody takes it.
     """
 
-    def __init__(self, folder: Path | None = None, now: Clock = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        now: Clock = time.time,
+        hook_secret: Callable[[], str] = lambda: token_urlsafe(32),
+        chance: random.Random | None = None,
+    ) -> None:
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="reeldesk-demo-")) if folder is None else folder.absolute()
         self.services = Services.make(now)
+        self.hook_secrets = {account: hook_secret() for account in HOOK_SECRETS}
+        self.port = free_port(chance or random.Random())
+        """Where webhooks are to be received, on 127.0.0.1."""
         self._net = Loopback()
         self._ended = threading.Event()
         self._ticker = threading.Thread(target=self._tick, name="demo", daemon=True)
+        self._sender = Sender(now=now, fronts=self._fronts)
+        self._sending: set[asyncio.Task[None]] = set()
         self._saved = 0
+
+    @property
+    def hooks(self) -> dict[str, str]:
+        """Where the services send webhooks, by account: a made-up public host, as a reverse proxy would give it."""
+        return {
+            "advice": f"{PUBLIC}/hooks/advice/{self.hook_secrets['advice']}",
+            "agents": f"{PUBLIC}/hooks/agents",
+            "rooms": f"{PUBLIC}/recordings",
+        }
+
+    @property
+    def _fronts(self) -> dict[str, str]:
+        """What stands behind that host: the receiver. Temasys is not told the secret; the proxy adds it."""
+        base = f"http://127.0.0.1:{self.port}"
+        return {self.hooks["rooms"]: f"{base}/hooks/rooms/{self.hook_secrets['rooms']}", PUBLIC: base}
 
     @property
     def environ(self) -> dict[str, str]:
         """The variables that point reeldesk to the demo, secrets among them."""
         named = {
             f"REELDESK_SECRET_{account}_{name}".upper().replace("-", "_"): secret
-            for account, name, secret in secrets(self.services)
+            for account, name, secret in secrets(self.services, self.hook_secrets)
         }
         places = {"REELDESK_CONFIG": "config.toml", "REELDESK_DATA": "data"}
         return {**{key: str(self.folder / name) for key, name in places.items()}, "REELDESK_KEYRING": "off", **named}
@@ -88,9 +138,11 @@ class Demo:
         self._net.serve(services.temasys.store)
         for emulator in (services.flexperto, services.cronofy, services.temasys, services.huawei, services.proconf):
             self._net.serve(emulator)
-        self._net.call(services.tell)
+        self._net.call(lambda: services.tell(self.hooks))
         self._write_config()
-        self._deliver()
+        for account, emulator in (("agents", services.cronofy), ("rooms", services.temasys)):
+            for delivery in self._net.call(emulator.due_deliveries):
+                self._save(account, delivery)
         self._ticker.start()
         return self
 
@@ -98,6 +150,8 @@ class Demo:
         services = self.services
         text = _CONFIG.format(
             vault=json.dumps(str(self.folder / "vault")),
+            port=self.port,
+            public=PUBLIC,
             agents_spool=json.dumps(str(self.folder / "spool" / "agents")),
             rooms_spool=json.dumps(str(self.folder / "spool" / "rooms")),
             flexperto=services.flexperto.base_url,
@@ -113,21 +167,49 @@ class Demo:
 
     def _tick(self) -> None:
         while not self._ended.wait(TICK_S):
-            self._deliver()
+            self._net.call(self._begin_sending)
 
-    def _deliver(self) -> None:
-        """Save what the services send by now, each delivery complete before it is found."""
-        senders = (("agents", self.services.cronofy), ("rooms", self.services.temasys))
-        for account, emulator in senders:
-            for delivery in self._net.call(emulator.due_deliveries):
-                self._saved += 1
-                save_delivery(self.folder / "spool" / account, f"{self._saved:05d}", delivery)
+    def _begin_sending(self) -> None:
+        """Have every service send what is due by now, without waiting for a receiver. On the emulators' loop."""
+        services = self.services
+        for account, emulator in (
+            ("advice", services.flexperto),
+            ("agents", services.cronofy),
+            ("rooms", services.temasys),
+        ):
+            task = asyncio.get_running_loop().create_task(self._send(account, emulator))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send(self, account: str, emulator: SendingEmulator) -> None:
+        sent = await emulator.deliver_due(self._sender)
+        if account not in _SPOOLS:
+            return
+        taken = {one.parcel.delivery.body for one in sent if one.delivered}
+        left = {one.parcel.delivery.body: one.parcel.delivery for one in sent}
+        for body, delivery in left.items():
+            if body not in taken:
+                with contextlib.suppress(OSError):  # the folder was removed under us: the demo is over
+                    self._save(account, delivery)
+
+    def _save(self, account: str, delivery: Delivery) -> None:
+        """Save a delivery, complete before it is found."""
+        self._saved += 1
+        save_delivery(self.folder / "spool" / account, f"{self._saved:05d}", delivery)
+
+    async def _stop_sending(self) -> None:
+        tasks = list(self._sending)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._sender.close()
 
     def close(self) -> None:
         """Stop the services; a temporary folder is removed."""
         self._ended.set()
         if self._ticker.ident is not None:
             self._ticker.join(10)
+            self._net.call(self._stop_sending)
         self._net.close()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -136,6 +218,15 @@ class Demo:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def free_port(chance: random.Random) -> int:
+    """A port of 127.0.0.1 on which nobody listens. Raises OSError when there is none."""
+    for port in chance.sample(_PORTS, len(_PORTS)):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
 
 
 def save_delivery(folder: Path, name: str, delivery: Delivery) -> None:

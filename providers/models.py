@@ -3,12 +3,16 @@
 Every text in these values has passed `providers.text.safe_text` or `safe_block` on its way in.
 """
 
+import hashlib
+import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
+from providers.origin import Origin
 from providers.secret import Secret
 
 
@@ -256,6 +260,14 @@ class Catchup:
     raw: str = ""
 
 
+def address_digest(url: str) -> str:
+    """SHA-256 in hex of an address, spelt one way: scheme, host and port of it as an origin, the rest as it stands."""
+    origin = Origin.of(url)
+    rest = url.partition("://")[2]
+    path = rest[len(re.split(r"[/?#]", rest, maxsplit=1)[0]) :] or "/"
+    return hashlib.sha256((f"{origin}{path}" if origin else url).encode(errors="surrogatepass")).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """A webhook registered at the service. `warning` names what is wrong with it (a misspelt topic)."""
@@ -263,8 +275,15 @@ class Subscription:
     id: str
     topic: str
     url: str
+    """To show: what is secret in it is masked."""
     warning: str = ""
     raw: str = ""
+    digest: str = field(default="", repr=False)
+    """`address_digest` of the whole address, "" where the service does not tell it."""
+
+    def leads_to(self, url: str) -> bool:
+        """Whether it calls this address, secret part and all."""
+        return bool(self.digest) and hmac.compare_digest(self.digest, address_digest(url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,3 +293,5 @@ class DeliveryReport:
     at: str
     outcome: str
     raw: str = ""
+    delivered: bool | None = None
+    """Whether it counts as delivered at the service; None where the report does not say."""

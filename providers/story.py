@@ -3,13 +3,14 @@
 Everything is relative to the emulators' clock at the start, and the same every time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from providers.cronofy.emulator import CronofyEmulator, object_key
 from providers.emulation import Clock, Faults, ObjectStore, mp4_blob
 from providers.flexperto.emulated import Person
+from providers.flexperto.emulated_hooks import AVAILABLE_TOPIC
 from providers.flexperto.emulator import FlexpertoEmulator
 from providers.huawei.emulated_calls import Call
 from providers.huawei.emulator import HuaweiEmulator
@@ -17,6 +18,8 @@ from providers.proconf.emulator import ProconfEmulator
 from providers.temasys.emulator import TemasysEmulator
 
 HOUR, DAY = 3_600.0, 86_400.0
+MISSPELT_TOPIC = "communciation.archives.archive.available"
+"""As the page's own example has it (page, step 2): whoever copied it never hears of anything."""
 ROOMS = ("town-hall", "release-sync", "support-bridge", "retro")
 
 _PEOPLE = tuple(
@@ -116,16 +119,19 @@ class Services:
             ProconfEmulator(now),
         )
 
-    def tell(self) -> None:
-        """Put the story in. After the services have their addresses, since links name them."""
-        _tell_flexperto(self.flexperto)
-        _tell_cronofy(self.cronofy)
-        _tell_temasys(self.temasys)
+    def tell(self, hooks: Mapping[str, str]) -> None:
+        """Put the story in. After the services have their addresses, since links name them.
+
+        `hooks`: where the webhooks of `advice`, `agents` and `rooms` are received.
+        """
+        _tell_flexperto(self.flexperto, hooks["advice"])
+        _tell_cronofy(self.cronofy, hooks["agents"])
+        _tell_temasys(self.temasys, hooks["rooms"])
         _tell_huawei(self.huawei)
         _tell_proconf(self.proconf)
 
 
-def _tell_flexperto(service: FlexpertoEmulator) -> None:
+def _tell_flexperto(service: FlexpertoEmulator, hook: str) -> None:
     now = service.now()
     for number, (title, status, hours) in enumerate(_ARCHIVES, 1):
         archive = service.add_archive(
@@ -143,14 +149,27 @@ def _tell_flexperto(service: FlexpertoEmulator) -> None:
             archive.enter(status, now - (hours - 2) * HOUR)
         elif status != "AVAILABLE":
             service.set_status(archive.id, status)
-    # One becomes available while one watches, one states a wrong checksum, one breaks off half-way, once.
-    service.schedule("arc-0016", [(6.0, "ARTIFACT_GATHERING_COMPLETE"), (12.0, "PACKING"), (18.0, "AVAILABLE")])
+    _tell_what_becomes_available(service, hook)
+    # One states a wrong checksum, one breaks off half-way, once.
     service.archives["arc-0011"].stated_sha256 = "0" * 64
     half = service.archives["arc-0014"].blob.size // 2
     service.archive_faults["arc-0014"] = Faults(cut_after=half, times=1)
 
 
-def _tell_cronofy(service: CronofyEmulator) -> None:
+def _tell_what_becomes_available(service: FlexpertoEmulator, hook: str) -> None:
+    """One archive is announced, twice, as it may happen. Another one only polling finds: no attempt gets through.
+
+    The second subscription is somebody's copy of the page's example, and never fires.
+    """
+    service.schedule("arc-0016", [(6.0, "ARTIFACT_GATHERING_COMPLETE"), (12.0, "PACKING"), (18.0, "AVAILABLE")])
+    service.archives["arc-0016"].copies = 2
+    service.schedule("arc-0018", [(25.0, "AVAILABLE")])
+    service.outages.append((service.now() + 22.0, service.now() + 45.0))
+    service.subscribe(AVAILABLE_TOPIC, hook)
+    service.subscribe(MISSPELT_TOPIC, hook)
+
+
+def _tell_cronofy(service: CronofyEmulator, hook: str) -> None:
     now = datetime.fromtimestamp(service.now(), UTC).timestamp()
     for number, (title, hours) in enumerate(_AGENTS, 1):
         start = now - hours * HOUR
@@ -166,20 +185,22 @@ def _tell_cronofy(service: CronofyEmulator) -> None:
     service.add_agent("Candidate debrief", sub=f"agt_{0xA1:024x}")
     service.fail(f"agt_{0xA1:024x}")
     service.add_agent("Roadmap workshop (running)", sub=f"agt_{0xA2:024x}", completes_after_s=14.0)
+    service.webhook_url = hook
     # A video that takes a while.
     key = object_key(f"agt_{4:024x}", "video", "conference")
     service.store.put(key, mp4_blob(18_000_000, 4))
     service.store.object_faults[key] = Faults(bytes_per_s=1_500_000)
 
 
-def _tell_temasys(service: TemasysEmulator) -> None:
+def _tell_temasys(service: TemasysEmulator, hook: str) -> None:
     service.settings[service.username] = {
         "notify": True,
-        "url": "https://hooks.studio.example/recordings",
+        "url": hook,
         "email": "desk@studio.example,archive@studio.example",
     }
     for number, room in enumerate(_RECORDED_ROOMS):
         service.record(room, length_s=900.0 + 60 * number, participants=2 + number % 4)
+    service.record("choir-rehearsal", length_s=1_500.0, participants=5, mixed_in_s=10.0)
 
 
 def _tell_huawei(service: HuaweiEmulator) -> None:
@@ -209,9 +230,11 @@ def _tell_proconf(service: ProconfEmulator) -> None:
     service.script("support-bridge", [(0, "Incident 318: mail is delayed.\nCause found: a full queue on mx2.")])
 
 
-def secrets(services: Services) -> Iterator[tuple[str, str, str]]:
-    """Account, secret name, secret."""
+def secrets(services: Services, hook_secrets: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Account, secret name, secret. `hook_secrets`: by account, those in the receiver's addresses."""
     yield "advice", "api_key", services.flexperto.api_key
     yield "agents", "api_key", services.cronofy.api_key
     yield "rooms", "password", services.temasys.password
     yield "calls", "password", "s0ft-ph0ne-1001"
+    for account, secret in hook_secrets.items():
+        yield account, "hook_secret", secret

@@ -19,6 +19,14 @@ _RUNS_OF_SPACE = re.compile(r"\s+")
 _HARMLESS_FORMAT = frozenset("\u200c\u200d")
 
 
+_PLAIN = re.compile(
+    # Letters, digits and signs that are assigned, are no marks and compose with nothing: NFC leaves them as they are.
+    r"[ -~\n\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u2010-\u2027\u3041-\u3096\u30a1-\u30fa"
+    r"\u4e00-\u9fff\uac00-\ud7a3]*"
+)
+"""What most text consists of, so that most of it need not be looked at letter by letter."""
+
+
 def _stream_safe(text: str) -> str:
     """The text without what follows 30 marks in a row; of those only the first few are shown anyway."""
     if text.isascii():
@@ -34,6 +42,8 @@ def _stream_safe(text: str) -> str:
 
 def _harmless(text: str, keep: frozenset[str]) -> str:
     """NFC before counting marks, since composing changes their number, and after, since dropped ones do."""
+    if _PLAIN.fullmatch(text) and ("\n" in keep or "\n" not in text):
+        return text
     out: list[str] = []
     combining = 0
     for char in unicodedata.normalize("NFC", _stream_safe(text)):

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from providers.emulation import Loopback
+
+settings.register_profile("reeldesk", deadline=None)  # a busy machine is no failure
+settings.load_profile("reeldesk")
 
 
 @pytest.fixture

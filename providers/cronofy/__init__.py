@@ -27,9 +27,13 @@ INFO = ProviderInfo(
     ),
     secrets=(
         SecretField("api_key", "API key, which is the application's client secret (CRN_…)"),
+        SecretField(
+            "other_api_key", "the application's other client secret, while one is being rotated", required=False
+        ),
         SecretField("hook_secret", "last part of the receiver's address, a second factor", required=False),
     ),
     found_by="Cronofy has no list of agents: they are announced by its webhooks, or dispatched from here",
+    signs=True,
 )
 
 

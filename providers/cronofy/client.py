@@ -99,9 +99,15 @@ class Cronofy(Provider):
         wire.raise_for(Answer(status, headers, content), self._now(), f"the {asset.kind} of {asset.meeting_id}")
         return Source(url, partial(wire.judge_direct, asset.kind, self._now()))
 
-    def read_delivery(self, delivery: Delivery) -> Announcement:
-        """Verify a webhook by the API key and read it. Raises NotAuthentic, Unreadable, MissingSecret."""
-        return webhook.read(delivery, (self._key(),), self._own)
+    def read_delivery(self, delivery: Delivery, *, trusted: bool = False) -> Announcement:
+        """Verify a webhook by the API key, or by the other one during a rotation, and read it.
+
+        Raises NotAuthentic, Unreadable, MissingSecret.
+        """
+        if trusted:
+            return webhook.read_trusted(delivery, self._own)
+        other = self._secrets("other_api_key")
+        return webhook.read(delivery, (self._key(), other) if other else (self._key(),), self._own)
 
     async def dispatch_agent(self, join_url: str, *, attendee: str = "", callback_url: str = "") -> Listing:
         """Send an agent to a meeting now. Cronofy wants the attendee on whose behalf it joins (newer doc)."""

@@ -7,8 +7,12 @@ resource answer: 302 with Location and a JSON body. There is no list of agents a
 assumption: resource addresses are `/v1/meeting_agents/SUB/resources/CATEGORY/TYPE`; the presigned links are those of
 `ObjectStore`; bodies of 401, 402, 403 and 404 are empty; the key is judged before the body; cancelling an unknown key
 is accepted; scheduling a key again replaces the order; a failed agent has the state `failed` and keeps its dashboard
-alone; `meeting_agent_activated` comes when the agent starts; agents get a webhook whether or not they subscribed,
-unless `notify_all` is off.
+alone; `meeting_agent_activated` comes when the agent starts.
+
+Where webhooks go: to the `uri` of each of an agent's `subscriptions[]`, for the interactions named there (doc), and
+assumption: to `webhook_url`, the application's address, for agents of calendar events, and for agents without
+subscriptions unless `notify_all` is off. An answer with 2xx within 7 s is delivered, anything else is tried again
+(doc, of event triggers; assumption: agents' webhooks are the same, and how often they are tried).
 """
 
 import hmac
@@ -24,8 +28,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from providers.cronofy.webhook import sign
-from providers.emulation import Blob, Clock, Emulator, ObjectStore, file_response, mp4_blob
+from providers.emulation import Blob, Clock, ObjectStore, file_response, mp4_blob
 from providers.models import Delivery
+from providers.sending import Attempts, Parcel, SendingEmulator
 
 ACTIVATED, COMPLETE, FAILED = "meeting_agent_activated", "meeting_agent_complete", "meeting_agent_failed"
 FILES = (("transcript", "cronofy"), ("audio", "voice"), ("video", "conference"))
@@ -42,12 +47,14 @@ class Agent:
     done_at: float | None
     fails: bool = False
     subscribed: bool = True
+    hooks: tuple[tuple[str, frozenset[str]], ...] = ()
+    """Addresses from the order's subscriptions, each with its interactions."""
     state: str = "created"
     files: dict[tuple[str, str], Blob] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
 
-class CronofyEmulator(Emulator):
+class CronofyEmulator(SendingEmulator):
     """The API. `store` holds the files and must be served on an origin of its own."""
 
     def __init__(self, store: ObjectStore, api_key: str = API_KEY, now: Clock = time.time) -> None:
@@ -70,10 +77,10 @@ class CronofyEmulator(Emulator):
         self.resource_base = ""
         """Where resource addresses point instead of here; a foreign one must not be sent the key."""
         self.dashboard_base = "https://app.cronofy.example/meeting_agents"
-        self.copies = 1
-        """How often every webhook is delivered."""
-        self.newest_first = False
-        """True: `due_deliveries` come in the wrong order."""
+        self.webhook_url = ""
+        """The application's address for webhooks; "": it has none."""
+        self.attempts = Attempts(timeout_s=7.0, times=3, first_pause_s=0.5)
+        """How webhooks are tried."""
         self.notify_all = True
         self.meeting_s = 60.0
         """How long an agent ordered through the API stays until it completes."""
@@ -180,20 +187,37 @@ class CronofyEmulator(Emulator):
 
     def due_deliveries(self) -> list[Delivery]:
         """What became due since the last call, by the clock: agents start, complete and fail."""
+        found = [(agent, told) for agent, told in self._due() if agent.subscribed or self.notify_all]
+        if self.newest_first:
+            found.reverse()
+        return [delivery for agent, told in found for delivery in self.deliveries(agent.sub, told)]
+
+    def due_parcels(self) -> list[Parcel]:
+        """The same, each with an address that is told of it."""
+        return [
+            Parcel(url, self.signed(self.payload(agent.sub, interaction)), self.attempts)
+            for agent, interaction in self._due()
+            for url in self._told(agent, interaction)
+        ]
+
+    def _told(self, agent: Agent, interaction: str) -> list[str]:
+        urls = [uri for uri, interactions in agent.hooks if interaction in interactions]
+        applies = agent.event is not None or (self.notify_all and not agent.hooks)
+        return [*urls, self.webhook_url] if applies and self.webhook_url else urls
+
+    def _due(self) -> list[tuple[Agent, str]]:
+        """Interactions that nobody was told of yet, oldest first."""
         self._advance()
-        found: list[tuple[float, str, str]] = []
+        found: list[tuple[float, Agent, str]] = []
         for agent in self.agents.values():
             ending = {"complete": COMPLETE, "failed": FAILED}.get(agent.state)
             ended_at = agent.starts_at if agent.done_at is None else agent.done_at
             for at, interaction in ((agent.starts_at, ACTIVATED), (ended_at, ending)):
                 if interaction and interaction not in agent.told:
                     agent.told.add(interaction)
-                    if agent.subscribed or self.notify_all:
-                        found.append((at, agent.sub, interaction))
+                    found.append((at, agent, interaction))
         found.sort(key=lambda item: item[0])
-        if self.newest_first:
-            found.reverse()
-        return [delivery for _, sub, interaction in found for delivery in self.deliveries(sub, interaction)]
+        return [(agent, interaction) for _, agent, interaction in found]
 
     def _advance(self) -> None:
         now = self.now()
@@ -214,6 +238,7 @@ class CronofyEmulator(Emulator):
         agent = self.agents[self.add_agent()]
         agent.starts_at, agent.done_at = at, at + self.meeting_s
         agent.subscribed = bool(order.get("subscriptions"))
+        agent.hooks = _hooks(order)
         return agent
 
     def _refusal(self, request: Request) -> Response | None:
@@ -298,6 +323,20 @@ def _event(sub: str, title: str, start: datetime, end: datetime | None) -> dict[
         "meeting_agent": {"profile_id": "cronofy"},
     }
     return found if end is None else {**found, "end": end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _hooks(order: dict[str, Any]) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The webhooks among an order's subscriptions; what is malformed there subscribes to nothing."""
+    given = order.get("subscriptions")
+    found = [one for one in (given if isinstance(given, list) else ()) if isinstance(one, dict)]
+    hooks = [one for one in found if one.get("type") == "webhook" and isinstance(one.get("uri"), str)]
+    return tuple((one["uri"], _types(one)) for one in hooks)
+
+
+def _types(subscription: dict[str, Any]) -> frozenset[str]:
+    given = subscription.get("interactions")
+    found = [one.get("type") for one in (given if isinstance(given, list) else ()) if isinstance(one, dict)]
+    return frozenset(name for name in found if isinstance(name, str))
 
 
 async def _object(request: Request) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Sources: pages/cronofy (page), /developers/api/meeting-agents/callbacks and /schedule (doc).
 """
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,9 +10,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from providers.base import BadAnswer
+from providers.kept import MAX_DEPTH, pruned, shown
 from providers.models import Asset, AssetKind, Listing, Meeting, RemoteState
 from providers.origin import Origin
-from providers.text import safe_block, safe_text
+from providers.text import MAX_LINE, safe_text
 
 PAIRS = {
     ("cronofy", "dashboard"): AssetKind.DASHBOARD,
@@ -35,8 +35,8 @@ STATES = {
 
 MAX_URL = 4000
 _QUERY = re.compile(r"[?#]")
-_MAX_DEPTH = 40
-_MAX_RESOURCES = 100
+_MAX_RESOURCES = 32
+_MAX_TIME = 60
 _SECRET_WORDS = ("signature", "token", "secret", "credential", "passw", "pwd", "passcode", "x-amz-", "x-goog-")
 _SECRET_NAMES = frozenset({"sig", "p", "tk", "key", "apikey", "api_key", "api-key", "download_url", "authorization"})
 
@@ -59,7 +59,7 @@ def has_secret_query(url: str) -> bool:
 
 def redacted(value: Any, depth: int = 0) -> Any:
     """A JSON value without what is secret: presigned links, passcodes in join links, fields named like secrets."""
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         return "…"
     if isinstance(value, dict):
         return {
@@ -74,15 +74,15 @@ def redacted(value: Any, depth: int = 0) -> Any:
 
 
 def raw_text(value: Any) -> str:
-    """A record as received, as text to keep and show, redacted."""
-    return safe_block(json.dumps(redacted(value), ensure_ascii=False, indent=2))
+    """A record as received, as text to keep and show: redacted, and no more of it than can be read."""
+    return shown(redacted(pruned(value)))
 
 
 def parse_time(value: Any) -> datetime | None:
     """A time of the API (ISO 8601, or an object with `time`), in UTC; None when it is none. Doc: data-types."""
     if isinstance(value, dict):
         value = value.get("time")
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _MAX_TIME:
         return None
     try:
         time = datetime.fromisoformat(value.strip())
@@ -109,21 +109,21 @@ def agent_listing(agent: Any, event: Any, told_by: str, own: frozenset[Origin]) 
     if not isinstance(sub, str) or not sub or safe_text(sub, 200) != sub:
         raise BadAnswer("the meeting_agent has no usable `sub`")
     event = event if isinstance(event, dict) else {}
-    word = safe_text(agent.get("state"), 60)
+    word = _word(agent.get("state"), 60)
     assets: dict[AssetKind, Asset] = {}
     details = _event_details(event)
     resources = agent.get("resources")
     for resource in resources[:_MAX_RESOURCES] if isinstance(resources, list) else ():
         if not isinstance(resource, dict):
             continue
-        pair = (safe_text(resource.get("category"), 60), safe_text(resource.get("type"), 60))
+        pair = (_word(resource.get("category"), 60), _word(resource.get("type"), 60))
         kind = PAIRS.get(pair)
         if kind is None or kind in assets:
             label = "Unknown resource" if kind is None else "Further resource"
             details[f"{label} {pair[0]}/{pair[1]}"] = _shown_address(resource.get("url"))
         else:
             assets[kind] = _asset(sub, kind, word, resource, own)
-    title = safe_text(event.get("summary"))
+    title = _word(event.get("summary"))
     record = {"event": event, "meeting_agent": agent} if event else {"meeting_agent": agent}
     meeting = Meeting(
         id=sub,
@@ -139,6 +139,11 @@ def agent_listing(agent: Any, event: Any, told_by: str, own: frozenset[Origin]) 
     return Listing((meeting,), tuple(assets.values()))
 
 
+def _word(value: Any, limit: int = MAX_LINE) -> str:
+    """A text or number as one harmless line; "" for objects and lists, which may be nested too deeply to be told."""
+    return safe_text(value, limit) if isinstance(value, str | int | float) else ""
+
+
 def _event_details(event: Mapping[str, Any]) -> dict[str, str]:
     conferencing = event.get("conferencing")
     conferencing = conferencing if isinstance(conferencing, dict) else {}
@@ -146,11 +151,11 @@ def _event_details(event: Mapping[str, Any]) -> dict[str, str]:
     plan = event.get("meeting_agent")
     plan = plan if isinstance(plan, dict) else {}
     found = {
-        "Conferencing": safe_text(conferencing.get("provider_name"), 80),
+        "Conferencing": _word(conferencing.get("provider_name"), 80),
         "Joins": _shown_address(conferencing.get("join_url")),
-        "Time zone": safe_text(event.get("tzid"), 80),
-        "Event": safe_text(event.get("event_id"), 200),
-        "Agent profile": safe_text(plan.get("profile_id"), 80),
+        "Time zone": _word(event.get("tzid"), 80),
+        "Event": _word(event.get("event_id"), 200),
+        "Agent profile": _word(plan.get("profile_id"), 80),
     }
     return {label: text for label, text in found.items() if text}
 

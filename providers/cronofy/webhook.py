@@ -30,14 +30,14 @@ def sign(body: bytes, secret: str) -> str:
     return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode("ascii")
 
 
-def verify(body: bytes, header: str, secrets: tuple[Secret, ...]) -> None:
-    """Raise NotAuthentic unless one of the header's signatures is that of the body under one of the secrets.
+def verify(body: bytes, header: str, secrets: tuple[Secret, ...]) -> int:
+    """The number of the secret (from 0) under which one of the header's signatures is the body's; else NotAuthentic.
 
     During a rotation Cronofy sends one signature for each of its active client secrets, separated by commas.
     `header` may be up to 2 KiB with up to 8 signatures. A secret of fewer than 16 characters could be guessed, so
     nothing is accepted by it.
     """
-    usable = [secret.reveal() for secret in secrets if len(secret.reveal()) >= MIN_SECRET]
+    usable = {number: secret.reveal() for number, secret in enumerate(secrets) if len(secret.reveal()) >= MIN_SECRET}
     if not usable:
         raise NotAuthentic(f"no API key of at least {MIN_SECRET} characters is configured to verify webhooks with")
     if not header.strip():
@@ -47,19 +47,27 @@ def verify(body: bytes, header: str, secrets: tuple[Secret, ...]) -> None:
     signatures = [part.strip().encode() for part in header.split(",")]
     if len(signatures) > MAX_SIGNATURES:
         raise NotAuthentic(f"the webhook's {HEADER} header has more than {MAX_SIGNATURES} signatures")
-    expected = [sign(body, secret).encode() for secret in usable]
+    expected = [(number, sign(body, secret).encode()) for number, secret in usable.items()]
     # All are compared, so that the time taken tells nothing of which one matched.
-    matches = [hmac.compare_digest(signature, digest) for signature in signatures for digest in expected]
-    if not any(matches):
+    compared = [(hmac.compare_digest(given, digest), number) for given in signatures for number, digest in expected]
+    matching = [number for matches, number in compared if matches]
+    if not matching:
         raise NotAuthentic("the webhook's signature does not match: it is not from Cronofy, or the API key changed")
+    return min(matching)
 
 
 def read(delivery: Delivery, secrets: tuple[Secret, ...], own: frozenset[Origin]) -> Announcement:
     """Verify a delivery and read it. Interactions and notifications that we do not know are kept by their topic.
 
-    Raises NotAuthentic, and Unreadable for a genuine body that is no notification or holds no usable agent.
+    `secrets`: the API key, and while it is being rotated the application's other one. Raises NotAuthentic, and
+    Unreadable for a genuine body that is no notification or holds no usable agent.
     """
-    verify(delivery.body, delivery.headers.get(HEADER, ""), secrets)
+    number = verify(delivery.body, delivery.headers.get(HEADER, ""), secrets)
+    return read_trusted(delivery, own, f"by the {'other ' if number else ''}API key")
+
+
+def read_trusted(delivery: Delivery, own: frozenset[Origin], how: str = "checked as it came in") -> Announcement:
+    """Read a delivery that is known to be genuine: `how` it is. Raises Unreadable."""
     try:
         payload = json.loads(delivery.body)
     except (ValueError, RecursionError):
@@ -82,7 +90,7 @@ def read(delivery: Delivery, secrets: tuple[Secret, ...], own: frozenset[Origin]
     return Announcement(
         key="|".join((sub, "+".join(sorted(types)), digest)),
         topic=topic,
-        verified="HMAC-SHA256 of the body, by the API key",
+        verified=f"HMAC-SHA256 of the body, {how}",
         listing=listing,
         redacted_body=raw_text(payload),
     )

@@ -30,6 +30,7 @@ INFO = ProviderInfo(
         SecretField("api_key", "API token of an administrator of the tenant"),
         SecretField("hook_secret", "the secret part of the address that webhooks are sent to", required=False),
     ),
+    topics=("communication.archives.archive.available", "communication.conferences.conference.close"),
     found_by="the tenant lists its archives; webhooks announce the ones that become available",
 )
 

@@ -136,8 +136,8 @@ class FlexpertoClient(Provider):
         self._ok(await self._http.send(request), subject)
         return await self.look_up(archive_id)
 
-    def read_delivery(self, delivery: Delivery) -> Announcement:
-        """Read a webhook. There is nothing to authenticate in it."""
+    def read_delivery(self, delivery: Delivery, *, trusted: bool = False) -> Announcement:
+        """Read a webhook. There is nothing to authenticate in it, so `trusted` changes nothing."""
         return webhook.read(delivery)
 
     async def subscribe(self, topic: str, url: str) -> Subscription:
@@ -152,7 +152,7 @@ class FlexpertoClient(Provider):
         if created.id:
             return created
         known = await self._subscriptions_if_listed()
-        return next((one for one in reversed(known) if (one.topic, one.url) == (topic, created.url)), created)
+        return next((one for one in reversed(known) if one.topic == topic and one.leads_to(url)), created)
 
     async def subscriptions(self) -> tuple[Subscription, ...]:
         """The registered webhooks; secrets in their addresses are masked."""

@@ -47,6 +47,10 @@ class EmulatedArchive:
     updated_at: float = 0.0
     plan: list[tuple[float, str]] = field(default_factory=list)
     """Statuses to come, each with its moment."""
+    became_available: list[float] = field(default_factory=list)
+    """When it did, of what subscribers were not told yet."""
+    copies: int | None = None
+    """How often its webhooks are sent; None: as often as the emulator says."""
     meta: dict[str, Any] = field(default_factory=dict)
     """The conference's data in the webhook's payload."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +59,8 @@ class EmulatedArchive:
 
     def enter(self, status: str, at: float) -> None:
         """Take on a status at a moment."""
+        if status == "AVAILABLE" and self.status != status:
+            self.became_available.append(at)
         self.status, self.updated_at = status, at
         if status == "ABANDONED":
             self.abandoned_at = at
@@ -81,6 +87,8 @@ class EmulatedSubscription:
     topic: str
     url: str
     audience: str | None
+    created_at: float = 0.0
+    """Unix seconds of the emulator's clock."""
     reports: list[dict[str, Any]] = field(default_factory=list)
 
 

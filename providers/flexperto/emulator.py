@@ -1,47 +1,49 @@
 """flexperto in a box."""
 
-import ipaddress
-import itertools
-import json
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from providers.emulation import Blob, Clock, Emulator, Faults, ObjectStore, file_response
+from providers.emulation import Blob, Clock, Faults, ObjectStore, file_response
 from providers.flexperto.emulated import (
     DOWNLOADABLE,
     EXPIRATION_S,
     LIFECYCLE,
-    REPORT_BACKLOG,
     AbandonCall,
     EmulatedArchive,
     EmulatedSubscription,
     Person,
     archive_zip,
-    iso,
-    payload_json,
     record_json,
     subscription_json,
 )
+from providers.flexperto.emulated_hooks import (
+    ATTEMPTS,
+    TOPICS,
+    EmulatedHooks,
+    delivery_of,
+    error,
+)
+from providers.flexperto.emulated_hooks import (
+    AVAILABLE_TOPIC as AVAILABLE_TOPIC,  # tests take it from here
+)
 from providers.models import Delivery
+from providers.sending import Parcel, SendingEmulator
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 EXPERT = Person("Edda Experte", "edda@mycompany.example")
-AVAILABLE_TOPIC = "communication.archives.archive.available"
-TOPICS = (AVAILABLE_TOPIC, "communication.conferences.conference.close")
 
 
-class FlexpertoEmulator(Emulator):
+class FlexpertoEmulator(SendingEmulator):
     """A tenant of flexperto.
 
     Documented (page): the paths of the current family, `api-key`, the lifecycle, abandoning by conference, expiration
-    after 3 days, downloads while AVAILABLE and ABANDONED, the webhook's payload, registration under both names, 50
-    delivery reports, targets that must be https and public. From other pages of the vendor: the legacy paths,
+    after 3 days, downloads while AVAILABLE and ABANDONED, the webhook's payload, registration under both names; how
+    webhooks are sent is told in `emulated_hooks`. From other pages of the vendor: the legacy paths,
     `?status=`, the folders of the zip. Everything is served with and without `/api/v2`.
 
     assumption: all statuses and bodies of errors, the record's other keys (see `emulated.record_json`), paging,
@@ -84,8 +86,13 @@ class FlexpertoEmulator(Emulator):
         self.archive_faults: dict[str, Faults] = {}
         """Faults of single downloads, by archive id; others use `faults`."""
         self.abandon_calls: list[AbandonCall] = []
-        self.registered: dict[str, EmulatedSubscription] = {}
-        self._numbers = itertools.count(1)
+        self.attempts = ATTEMPTS
+        """How webhooks are tried."""
+        self._hooks = EmulatedHooks(now)
+        self.registered = self._hooks.registered
+        """Subscriptions by id."""
+        self.outages = self._hooks.outages
+        """From when until when (unix seconds) no webhook gets through; the reports show it."""
 
     # What tests and the demo do
 
@@ -127,6 +134,7 @@ class FlexpertoEmulator(Emulator):
             archive.enter(status, now)
         if status == "EXPIRED":
             archive.abandoned_at = now - self.expiration_s
+        archive.became_available.clear()  # it was there before
         self.archives[archive_id] = archive
         return archive
 
@@ -160,24 +168,20 @@ class FlexpertoEmulator(Emulator):
         archive = self.archive(archive_id)
         if archive.status not in (*DOWNLOADABLE, "EXPIRED"):
             return []
-        body = json.dumps(payload_json(archive, topic, self.tenant), ensure_ascii=False).encode()
-        return [Delivery({"content-type": "application/json", "content-length": str(len(body))}, body)]
+        return [delivery_of(archive, topic, self.tenant)]
+
+    def due_parcels(self) -> list[Parcel]:
+        """The webhooks of archives that became available: by plan, by `advance` or by `set_status`."""
+        archives = [self.archive(archive_id) for archive_id in self.archives]
+        return self._hooks.parcels(archives, self.tenant, self.attempts, lambda: self.allow_private_targets)
+
+    def subscribe(self, topic: str, url: str) -> EmulatedSubscription:
+        """Register a webhook as somebody did through the API; what it would refuse is taken as well."""
+        return self._hooks.register(topic, url, "*")
 
     def report(self, subscription_id: str, status: int, attempt: int = 1) -> bool:
         """Note a delivery attempt that was answered with an HTTP status; whether it counts as delivered."""
-        delivered = 199 < status < 399
-        number = next(self._numbers)
-        one = {
-            "id": f"report-{number}",
-            "createdAt": iso(self.now()),
-            "statusCode": status,
-            "attempt": attempt,
-            "outcome": "delivered" if delivered else "not delivered",
-        }
-        reports = self.registered[subscription_id].reports
-        reports.insert(0, one)
-        del reports[REPORT_BACKLOG:]
-        return delivered
+        return self._hooks.note(self.registered[subscription_id], status, attempt)
 
     # The service
 
@@ -212,7 +216,7 @@ class FlexpertoEmulator(Emulator):
 
     def _in(self, family: str, handler: Handler) -> Handler:
         async def served(request: Request) -> Response:
-            return await handler(request) if family in self.families else _error(404, "no such path", "NOT_FOUND")
+            return await handler(request) if family in self.families else error(404, "no such path", "NOT_FOUND")
 
         return served
 
@@ -220,16 +224,16 @@ class FlexpertoEmulator(Emulator):
         async def served(request: Request) -> Response:
             if family in self.subscription_families:
                 return await handler(request)
-            return _error(404, "no such path", "NOT_FOUND")
+            return error(404, "no such path", "NOT_FOUND")
 
         return served
 
     def _for_admins(self, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             if request.headers.get("api-key") != self.api_key:
-                return _error(401, "the api-key is missing or wrong", "UNAUTHORIZED")
+                return error(401, "the api-key is missing or wrong", "UNAUTHORIZED")
             if not self.is_admin:
-                return _error(403, "administrators only", "FORBIDDEN")
+                return error(403, "administrators only", "FORBIDDEN")
             return await handler(request)
 
         return guarded
@@ -266,21 +270,21 @@ class FlexpertoEmulator(Emulator):
     async def _get(self, request: Request) -> Response:
         archive_id = request.path_params["archive_id"]
         if archive_id not in self.archives:
-            return _error(404, "no such archive", "ARCHIVE_NOT_FOUND")
+            return error(404, "no such archive", "ARCHIVE_NOT_FOUND")
         return JSONResponse(self._record(self.archive(archive_id)))
 
     async def _download(self, request: Request) -> Response:
         archive_id = request.path_params["archive_id"]
         if archive_id not in self.archives:
-            return _error(404, "no such archive", "ARCHIVE_NOT_FOUND")
+            return error(404, "no such archive", "ARCHIVE_NOT_FOUND")
         archive = self.archive(archive_id)
         if archive.status == "EXPIRED":
-            return _error(self.expired_status, "the archive has expired", "ARCHIVE_EXPIRED")
+            return error(self.expired_status, "the archive has expired", "ARCHIVE_EXPIRED")
         if archive.status not in DOWNLOADABLE:
-            return _error(self.not_ready_status, f"the archive is {archive.status}", "ARCHIVE_NOT_READY")
+            return error(self.not_ready_status, f"the archive is {archive.status}", "ARCHIVE_NOT_READY")
         faults = self.archive_faults.get(archive_id, self.faults)
         if faults.status is not None:
-            refused = _error(faults.status, "switched off on purpose", "FAULT")
+            refused = error(faults.status, "switched off on purpose", "FAULT")
             if faults.retry_after is not None:
                 refused.headers["retry-after"] = faults.retry_after
             return refused
@@ -308,53 +312,31 @@ class FlexpertoEmulator(Emulator):
         if available:
             answer: Response = JSONResponse(self._record(available[0]))
         elif found:
-            answer = _error(409, f"the archive is {found[0].status}", "ARCHIVE_NOT_AVAILABLE")
+            answer = error(409, f"the archive is {found[0].status}", "ARCHIVE_NOT_AVAILABLE")
         else:
-            answer = _error(404, "nothing with this id", "NOT_FOUND")
+            answer = error(404, "nothing with this id", "NOT_FOUND")
         self.abandon_calls.append(AbandonCall(family, given_id, answer.status_code))
         return answer
 
     async def _register(self, request: Request) -> Response:
-        try:
-            body = json.loads(await request.body())
-        except ValueError:
-            return _error(400, "the body is not JSON", "VALIDATION_ERROR")
-        topic, url = (body.get("topic"), body.get("url")) if isinstance(body, dict) else (None, None)
-        if not isinstance(topic, str) or not topic or (self.refuse_unknown_topics and topic not in TOPICS):
-            return _error(422, "no such topic", "VALIDATION_ERROR")
-        if not isinstance(url, str) or not (self.allow_private_targets or _is_public_target(url)):
-            return _error(422, "the url must be https and its address public", "VALIDATION_ERROR")
-        one = EmulatedSubscription(f"subscription-{next(self._numbers)}", topic, url, body.get("audience"))
-        self.registered[one.id] = one
-        return JSONResponse(subscription_json(one), 201) if self.answers_with_id else Response(status_code=204)
+        return self._hooks.answer(
+            await request.body(),
+            private=self.allow_private_targets,
+            unknown_topics=not self.refuse_unknown_topics,
+            with_id=self.answers_with_id,
+        )
 
     async def _subscriptions(self, request: Request) -> Response:
         return JSONResponse([subscription_json(one) for one in self.registered.values()])
 
     async def _unregister(self, request: Request) -> Response:
         if self.registered.pop(request.path_params["id"], None) is None:
-            return _error(404, "no such subscription", "NOT_FOUND")
+            return error(404, "no such subscription", "NOT_FOUND")
         return Response(status_code=204)
 
     async def _reports(self, request: Request) -> Response:
         one = self.registered.get(request.path_params["id"])
-        return JSONResponse(one.reports) if one else _error(404, "no such subscription", "NOT_FOUND")
+        return JSONResponse(one.reports) if one else error(404, "no such subscription", "NOT_FOUND")
 
     async def _spec(self, request: Request) -> Response:
         return JSONResponse({"info": {"title": "flexperto"}, "topics": list(TOPICS)})
-
-
-def _error(status: int, message: str, code: str) -> Response:
-    return JSONResponse({"message": message, "code": code}, status)
-
-
-def _is_public_target(url: str) -> bool:
-    """TLS and no special-purpose address (page, "Targets"). Names are taken as public if they have a dot."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "https":
-        return False
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." in host.strip(".") and not host.endswith((".localhost", ".local", ".internal"))

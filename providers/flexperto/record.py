@@ -7,15 +7,15 @@ candidate; the record's own text is kept in `raw`.
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from providers.base import BadAnswer
+from providers.kept import MAX_DEPTH, MAX_RECORD_COST, pruned, shown
 from providers.models import Asset, AssetKind, Checksum, Listing, Meeting, RemoteState
-from providers.text import safe_block, safe_text
+from providers.text import safe_text
 
 ARCHIVE_ID_KEYS = ("id", "_id", "archiveId", "archive_id")
 CONFERENCE_ID_KEYS = ("conferenceId", "conference_id")
@@ -23,7 +23,6 @@ EXPIRATION = timedelta(days=3)
 """From abandoning to deletion, by default (page, "When are archives deleted")."""
 
 _MAX_ID = 200
-_MAX_DEPTH = 40
 _STATES = {
     "AVAILABLE": RemoteState.AVAILABLE,
     "ABANDONED": RemoteState.ABANDONED,
@@ -36,7 +35,7 @@ _TITLE_KEYS = ("title", "subject", "topic", "name")
 _EXPIRY_KEYS = ("expiresAt", "expirationDate", "expires_at", "expireAt")
 _SIZE_KEYS = ("size", "fileSize", "sizeInBytes")
 _SECRET_KEY = re.compile(r"password|passwd|secret|token|api[-_]?key|authorization|cookie|signature|credential", re.I)
-_LINK_WITH_QUERY = re.compile(r"(https?://)(?:[^\s/?#@\"]*@)?([^\s?#\"]*)[?#][^\s\"]*", re.I)
+_LINK = re.compile(r"(https?://)([^\s\"]*)", re.I)
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -99,9 +98,9 @@ def read_time(value: object) -> datetime | None:
     return moment if 1970 <= moment.year < 3000 else None
 
 
-def redacted_json(value: object) -> str:
-    """JSON text to keep and show: credentials and the queries of links replaced."""
-    return safe_block(json.dumps(_redacted(value, 0), ensure_ascii=False, indent=2))
+def redacted_json(value: object, cost: int = MAX_RECORD_COST) -> str:
+    """JSON text to keep and show: credentials and the queries of links replaced, no more of it than can be read."""
+    return shown(_redacted(pruned(value, cost), 0))
 
 
 def listing_of(record: object, origin: str, known_id: str = "") -> Listing:
@@ -236,7 +235,7 @@ def _person(value: object) -> str:
 
 
 def _redacted(value: object, depth: int) -> object:
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         return "…"
     if isinstance(value, dict):
         return {
@@ -246,5 +245,12 @@ def _redacted(value: object, depth: int) -> object:
     if isinstance(value, list):
         return [_redacted(item, depth + 1) for item in value]
     if isinstance(value, str):
-        return _LINK_WITH_QUERY.sub(r"\1\2?…", value)
+        return _LINK.sub(_without_secrets, value)
     return value
+
+
+def _without_secrets(link: re.Match[str]) -> str:
+    """A link without user name and query. The pattern takes every link whole, so that each letter is read once."""
+    address, *query = re.split(r"[?#]", link[2], maxsplit=1)
+    host, slash, path = address.partition("/")
+    return f"{link[1]}{host.rpartition('@')[2]}{slash}{path}" + ("?…" if query else "")

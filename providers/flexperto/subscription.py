@@ -15,7 +15,7 @@ from providers.flexperto.paging import rows_of
 from providers.flexperto.record import first_identifier, read_time, redacted_json
 from providers.flexperto.wire import Family, segment
 from providers.messages import Answer, Request, json_request
-from providers.models import DeliveryReport, Subscription
+from providers.models import DeliveryReport, Subscription, address_digest
 from providers.origin import Origin
 from providers.text import safe_text
 
@@ -29,6 +29,9 @@ _TOKEN_LENGTH = 16
 _LINK = re.compile(r"https?://[^\s\"]+", re.I)
 _TIME_KEYS = ("createdAt", "deliveredAt", "attemptedAt", "timestamp", "date", "at", "time")
 _STATUS_KEYS = ("statusCode", "responseStatus", "httpStatus", "status")
+_STATUS = re.compile(r"(?:HTTP )?([1-9][0-9]{2})")
+_DELIVERED = frozenset({"delivered", "success", "succeeded", "ok"})
+_FAILED = frozenset({"not delivered", "undelivered", "failed", "failure", "error", "timeout", "refused"})
 _WORD_KEYS = ("error", "message", "reason", "outcome", "result")
 
 
@@ -110,7 +113,8 @@ def subscription_of(record: Mapping[str, Any], secret: str = "") -> Subscription
         warning = f"the topic is misspelt and never fires: register {canonical_topic(topic)}, then delete this one"
     elif not identity:
         warning = "the service does not say its id: it cannot be deleted from here, and its reports cannot be read"
-    return Subscription(identity, topic, masked_url(url, secret), warning, _raw(record, secret))
+    digest = address_digest(url) if url else ""
+    return Subscription(identity, topic, masked_url(url, secret), warning, _raw(record, secret), digest)
 
 
 def read_reports(answer: Answer, secret: str = "") -> tuple[DeliveryReport, ...]:
@@ -129,7 +133,24 @@ def _report(record: dict[str, Any], secret: str) -> tuple[datetime, DeliveryRepo
     code = f"HTTP {status}" if type(status) is int else safe_text(status)
     attempt = f"attempt {record['attempt']}" if type(record.get("attempt")) is int else ""
     outcome = ", ".join(part for part in (code, words, attempt) if part) or "see the record"
-    return moment, DeliveryReport(safe_text(record[key]) if key else "", outcome, _raw(record, secret))
+    at = safe_text(record[key]) if key else ""
+    return moment, DeliveryReport(at, outcome, _raw(record, secret), _delivered(record, status))
+
+
+def _delivered(record: Mapping[str, Any], status: int | str | None) -> bool | None:
+    """Whether an attempt counts as delivered: "199 < status < 399" (page), so 301 does and 399 does not.
+
+    assumption: how a report says it without a status: in one of the words for it, or by an error.
+    """
+    code = _STATUS.fullmatch(str(status).strip()) if status is not None else None
+    if code:
+        return 199 < int(code[1]) < 399
+    words = {record[key].strip().lower() for key in (*_STATUS_KEYS, *_WORD_KEYS) if isinstance(record.get(key), str)}
+    if words & _FAILED or record.get("success") is False or record.get("delivered") is False:
+        return False
+    if words & _DELIVERED or record.get("success") is True or record.get("delivered") is True:
+        return True
+    return False if record.get("error") else None
 
 
 def _raw(record: Mapping[str, Any], secret: str) -> str:

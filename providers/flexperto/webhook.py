@@ -13,6 +13,7 @@ from urllib.parse import quote
 from providers.base import Unreadable
 from providers.flexperto.record import identifier, redacted_json
 from providers.flexperto.subscription import AVAILABLE_TOPIC, CLOSE_TOPIC, canonical_topic
+from providers.kept import MAX_COST
 from providers.messages import media_type
 from providers.models import Announcement, Delivery
 from providers.text import safe_text
@@ -32,9 +33,9 @@ def read(delivery: Delivery) -> Announcement:
     if topic == AVAILABLE_TOPIC:
         archive_id = _archive_id(body)
         key = f"{topic} {quote(archive_id, safe='')}"
-        return Announcement(key, topic, CONFIRMED, confirm=(archive_id,), redacted_body=redacted_json(body))
-    key = f"{topic} {_mark(body, topic)}"
-    return Announcement(key, topic, HINT, redacted_body=redacted_json(body))
+        return Announcement(key, topic, CONFIRMED, confirm=(archive_id,), redacted_body=redacted_json(body, MAX_COST))
+    key = f"{topic} {_mark(body, topic, delivery.body)}"
+    return Announcement(key, topic, HINT, redacted_body=redacted_json(body, MAX_COST))
 
 
 def _body(delivery: Delivery) -> dict[str, Any]:
@@ -73,9 +74,9 @@ def _archive_id(body: dict[str, Any]) -> str:
     return archive_id
 
 
-def _mark(body: dict[str, Any], topic: str) -> str:
+def _mark(body: dict[str, Any], topic: str, content: bytes) -> str:
     """What tells two events of a topic apart: the conference that closed, else everything that was said."""
     data = body.get("data")
     if topic == CLOSE_TOPIC and isinstance(data, dict) and (conference_id := identifier(data.get("conference_id"))):
         return quote(conference_id, safe="")
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(content).hexdigest()

@@ -25,6 +25,9 @@ INFO = ProviderInfo(
     secrets=(
         SecretField("token", "token, sent as `Bearer TOKEN`", when=("auth", "bearer")),
         SecretField("token", "the header's whole value", when=("auth", "header")),
+        SecretField(
+            "hook_secret", "bearer token that late joiners' apps send to this machine's /callCatchUp", required=False
+        ),
     ),
     found_by="ProCONF lists no rooms: name them in `rooms`, or ask for one with `reeldesk catchup ROOM`",
 )

@@ -19,6 +19,7 @@ from providers.base import (
     Unauthorized,
     Unreachable,
 )
+from providers.catchup_page import check_room
 from providers.http import Http
 from providers.models import Asset, AssetId, AssetKind, Catchup, Listing
 from providers.origin import Origin
@@ -105,7 +106,7 @@ class ProconfProvider(Provider):
         """A room given by hand: the service lists none, so any name may be one."""
         if identity.kind is not AssetKind.CATCHUP or identity.variant:
             raise NotFound(f"{identity} is not known here: a ProCONF room has a catchup and nothing else")
-        wire.check_room(identity.meeting)
+        check_room(identity.meeting)
         return wire.adopted(identity.meeting)
 
     async def locate(self, asset: Asset) -> Source:

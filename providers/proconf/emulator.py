@@ -85,7 +85,9 @@ class ProconfEmulator(Emulator):
         return shapes[self.shape]
 
     def _error(self, code: int) -> Response:
-        body = {"data": None, "error": {"code": code, "message": _WORDS.get(code, "Error")}}
+        error = {"code": code, "message": _WORDS.get(code, "Error")}
+        # The page's own order, which is not the same for all.
+        body = {"error": error, "data": None} if code in (404, 500) else {"data": None, "error": error}
         return Response(_bytes(body), 200 if self.errors_under_200 else code, media_type="application/json")
 
     def _refusal(self, request: Request) -> Response | None:

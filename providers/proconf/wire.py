@@ -11,31 +11,17 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from providers.base import BadAnswer, Head, NotReady, ProviderError, Refused, error_for_status
+from providers.catchup_page import check_room
 from providers.messages import Answer, Request
 from providers.models import Asset, AssetKind, Catchup, Listing, Meeting, RemoteState
 from providers.text import safe_block, safe_text
 
-MAX_ROOM = 128
 HEADERS: Mapping[str, str] = {"Content-type": "application/json"}
 """As the page wants them, on a GET too."""
 NOTHING_YET = "nothing yet"
 
-_SLASHES = re.compile(r"[/\\]")
 # What an answer that is too long to be read whole shows of its error, when that comes first.
 _ERROR_FIRST = re.compile(rb'^\s*\{\s*"error"\s*:(?!\s*null\b)')
-
-
-def check_room(room: str) -> None:
-    """Raise Refused, in words, for a name that cannot be a room's or would lead elsewhere at the service."""
-    if not room.strip():
-        raise Refused("a room needs a name")
-    if len(room) > MAX_ROOM:
-        raise Refused(f"a room's name has at most {MAX_ROOM} characters")
-    if not room.isprintable():
-        raise Refused("the room's name has characters that cannot be shown")
-    # Some servers decode %2F before they route, so a dot segment is refused behind a slash too.
-    if any(part in (".", "..") for part in _SLASHES.split(room)):
-        raise Refused(f"{safe_text(room)!r} cannot be a room's name: it would lead to another address")
 
 
 def catchup_request(base_url: str, endpoint: str, room: str) -> Request:

@@ -33,6 +33,7 @@ INFO = ProviderInfo(
         "Temasys lists no recordings: each is announced by a callback; "
         "`reeldesk ingest` or the account's `spool` folder takes it in"
     ),
+    fetch_at_once=True,
 )
 
 

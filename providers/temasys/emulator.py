@@ -7,7 +7,7 @@ eight fields. Documented elsewhere (article 12000004631): a login API that sets 
 
 assumption: all else, each with an attribute that changes it: the login's path and fields, the HTTP status and the
 `content` of a failure, what GET says when nothing is set, what POST does when something is, whether PUT replaces or
-merges, and how a callback is encoded.
+merges, how a callback is encoded, what it takes for an answer (2xx within 10 s), and that it is tried once.
 """
 
 import hmac
@@ -23,8 +23,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from providers.emulation import Blob, Clock, Emulator, ObjectStore, mp4_blob
+from providers.emulation import Blob, Clock, ObjectStore, mp4_blob
 from providers.models import Delivery
+from providers.sending import Attempts, Parcel, SendingEmulator
 
 COOKIE = "skylink_session"
 _TRIO = ("s3Arn", "s3AccessKeyId", "s3SecretAccessKey")
@@ -45,7 +46,7 @@ class Recording:
     participants: int
 
 
-class TemasysEmulator(Emulator):
+class TemasysEmulator(SendingEmulator):
     """The REST API on one origin; recordings lie in `store`, to be served on another."""
 
     def __init__(self, now: Clock = time.time, store: ObjectStore | None = None) -> None:
@@ -69,6 +70,8 @@ class TemasysEmulator(Emulator):
         """POST and PUT say only that it worked."""
         self.delivery_encoding: Literal["json", "form"] = "json"
         self.delivery_milliseconds = False
+        self.attempts = Attempts(timeout_s=10.0)
+        """How callbacks are tried."""
         self.settings: dict[str, dict[str, Any]] = {}
         """What is set, user to the flat shape."""
         self.recordings: list[Recording] = []
@@ -212,9 +215,17 @@ class TemasysEmulator(Emulator):
 
     def due_deliveries(self) -> list[Delivery]:
         """Callbacks of what is mixed by now, each once. Whoever runs the emulator delivers them."""
+        return [self.delivery(recording) for recording in self._mixed()]
+
+    def due_parcels(self) -> list[Parcel]:
+        """The same for the address in the settings; nothing while notifications are off or no address is set."""
+        url = self.callback_url
+        return [Parcel(url, self.delivery(recording), self.attempts) for recording in self._mixed() if url]
+
+    def _mixed(self) -> list[Recording]:
         due = [recording for recording in self._due if recording.mixed_at <= self.now()]
         self._due = [recording for recording in self._due if recording not in due]
-        return [self.delivery(recording) for recording in due]
+        return sorted(due, key=lambda recording: recording.mixed_at)
 
     def delivery(self, recording: Recording, **other: Any) -> Delivery:
         """The callback of a recording, its link presigned anew; `other` replaces or adds fields."""

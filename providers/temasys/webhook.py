@@ -12,25 +12,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from providers.base import NotAuthentic, Unreadable
+from providers.kept import MAX_DEPTH, pruned, shown
 from providers.messages import media_type
 from providers.models import Announcement, Asset, AssetKind, Delivery, Listing, Meeting, RemoteState
 from providers.origin import Origin
 from providers.secret import Secret
-from providers.text import safe_block, safe_text
+from providers.text import safe_text
 
 TOPIC = "recording"
 MAX_LINK = 8192
 _FIELDS = ("meetingId", "apiKey", "unixTime", "roomId", "participants", "startTime", "endTime", "retrievalUrl")
 _MILLISECONDS_FROM = 100_000_000_000
 _LATEST = 253_402_300_799  # the end of the year 9999
-_MAX_DEPTH = 20
-_QUERY = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.I)
+_MAX_NUMBER = 40
+_MAX_TIME = 100
+_MAX_PARTS = 100
+_MAX_HEAD = 4096
+_MAX_PART_HEAD = 1024
+# Every link is taken whole, so that each letter is read once.
+_LINK = re.compile(r"https?://\S*", re.I)
+_BOUNDARY = re.compile(r';\s*boundary=(?:"([^"\s]{1,70})"|([^\s";,]{1,70}))', re.I)
+_NAME = re.compile(rb'content-disposition:\s*form-data;[^\r\n]*?\bname=(?:"([^"\r\n]*)"|([^\s";]+))', re.I)
 
 
 def read(delivery: Delivery, api_key: Secret | None) -> Announcement:
@@ -82,13 +89,19 @@ def _form(body: bytes) -> dict[str, Any]:
 
 
 def _multipart(delivery: Delivery) -> dict[str, Any]:
-    head = f"Content-Type: {delivery.headers['content-type']}\r\n\r\n".encode("latin-1", "replace")
+    """The fields of a form in parts (RFC 7578): texts only, without transfer encodings and without forms in forms.
+
+    Not the mail parser of the standard library: nested parts and long parameters keep that busy for minutes.
+    """
+    boundary = _BOUNDARY.search(delivery.headers["content-type"][:_MAX_HEAD])
     fields: dict[str, Any] = {}
-    for part in message_from_bytes(head + delivery.body).walk():
-        name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes):
-            fields[name] = content.decode(errors="replace").strip("\r\n")
+    if boundary:
+        frontier = b"\r\n--" + (boundary[1] or boundary[2]).encode(errors="replace")
+        for part in (b"\r\n" + delivery.body).split(frontier, _MAX_PARTS)[1:]:
+            head, _, content = part.partition(b"\r\n\r\n")
+            named = _NAME.search(head[:_MAX_PART_HEAD])
+            if named:
+                fields[(named[1] or named[2] or b"").decode(errors="replace")] = content.decode(errors="replace")
     if not any(name in fields for name in _FIELDS):
         raise Unreadable("the callback's form has none of the fields of a recording")
     return fields
@@ -97,7 +110,7 @@ def _multipart(delivery: Delivery) -> dict[str, Any]:
 def _check_app_key(record: Mapping[str, Any], api_key: Secret | None) -> None:
     if api_key is None:
         return
-    named = _text(record, "apiKey").encode(errors="replace")
+    named = _text(record, "apiKey").encode(errors="surrogatepass")
     if not hmac.compare_digest(named, api_key.reveal().encode()):
         raise NotAuthentic("the callback names another app key than this account's")
 
@@ -120,7 +133,7 @@ def _mixed_at(record: Mapping[str, Any]) -> datetime:
 
 def _from_unix(text: str) -> datetime | None:
     try:
-        number = float(text)
+        number = float(text[:_MAX_NUMBER])
     except ValueError:
         return None
     seconds = number / 1000 if number >= _MILLISECONDS_FROM else number
@@ -129,7 +142,7 @@ def _from_unix(text: str) -> datetime | None:
 
 def _from_text(text: str) -> datetime | None:
     """`startTime` and `endTime`: "UTC format" (page), so ISO 8601, an HTTP date or unix time. None: unreadable."""
-    if not text.isascii():
+    if not text.isascii() or len(text) > _MAX_TIME:
         return None
     moment = _from_unix(text)
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
@@ -184,8 +197,8 @@ def _asset(record: Mapping[str, Any], meeting_id: str, mixed_at: datetime, raw: 
     link = _text(record, "retrievalUrl")
     if not link:
         return replace(asset, error="the callback brought no link to the recording")
-    origin = Origin.of(link)
-    if origin is None or len(link) > MAX_LINK:
+    origin = Origin.of(link) if len(link) <= MAX_LINK else None
+    if origin is None:
         return replace(asset, error="what the callback gives as link is no http(s) address")
     return replace(
         asset,
@@ -212,18 +225,23 @@ def link_runs_out(link: str) -> datetime | None:
 
 
 def _redacted_text(record: Mapping[str, Any]) -> str:
-    return safe_block(json.dumps(_redacted(record), ensure_ascii=False, indent=2))
+    return shown(_redacted(pruned(record)))
 
 
 def _redacted(value: Any, depth: int = 0) -> Any:
     """The same value without the app key, and without what makes a link work."""
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         return "…"
     if isinstance(value, Mapping):
         return {name: _redacted_field(name, item, depth) for name, item in value.items()}
     if isinstance(value, list):
         return [_redacted(item, depth + 1) for item in value]
-    return _QUERY.sub(r"\1?…", value) if isinstance(value, str) else value
+    return _LINK.sub(_without_query, value) if isinstance(value, str) else value
+
+
+def _without_query(link: re.Match[str]) -> str:
+    address, *query = re.split(r"[?#]", link[0], maxsplit=1)
+    return address + ("?…" if query else "")
 
 
 def _redacted_field(name: str, value: Any, depth: int) -> Any:

@@ -474,6 +474,29 @@ async def test_a_forged_delivery_is_refused_or_none_is_called_verified(box: Prov
 
 
 @calling
+async def test_what_was_verified_as_it_came_in_is_read_again_without_a_secret(box: ProviderBox) -> None:
+    async with connected(box) as provider:
+        first = announcements(box, provider)
+    keyless = box.connect({})
+    again = [keyless.read_delivery(delivery, trusted=True) for delivery in box.deliveries()]
+    forged = [keyless.read_delivery(delivery, trusted=True) for delivery in box.forged()]
+    await keyless.aclose()
+    assert [replace(said, verified="") for said in again] == [replace(said, verified="") for said in first]
+    assert all(said.verified for said in again + forged)
+
+
+def test_what_protects_a_receivers_address_is_declared(box: ProviderBox) -> None:
+    """The secret part of the address (or the bearer token of catch-ups), unless the webhooks are signed."""
+    info = box.connect().info
+    served = info.capabilities & {Capability.WEBHOOK, Capability.CATCHUP}
+    declared = [secret for secret in info.secrets if secret.name == "hook_secret"]
+    assert len(declared) == bool(served)
+    assert not any(secret.required or secret.when for secret in declared)
+    assert not info.signs or Capability.WEBHOOK in info.capabilities
+    assert not info.fetch_at_once or {Capability.WEBHOOK, Capability.FETCH} <= info.capabilities
+
+
+@calling
 async def test_a_hostile_delivery_is_refused_in_words(box: ProviderBox) -> None:
     async with connected(box) as provider:
         genuine = [delivery.headers for delivery in box.deliveries()]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.text import MAX_COMBINING, MAX_LINE, safe_block, safe_text
+from providers.text import _PLAIN, MAX_COMBINING, MAX_LINE, safe_block, safe_text
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -114,3 +114,15 @@ def test_a_pile_of_marks_takes_no_time() -> None:
     block = safe_block("a" + "\u0301\u0316" * 65_000)
     assert time.monotonic() - began < 2.0
     assert len(block) <= 1 + MAX_COMBINING
+
+
+def test_what_is_plain_is_left_as_it_is_and_only_that() -> None:
+    plain = [chr(code) for code in range(0x11_0000) if _PLAIN.fullmatch(chr(code))]
+    assert len(plain) > 30_000
+    slowly = "\u0301".join(["", *plain])  # a mark makes it look at every letter
+    assert unicodedata.normalize("NFC", slowly) == safe_block(slowly)
+    for char in plain:
+        category = unicodedata.category(char)
+        assert char == "\n" or category[0] in "LNPSZ", f"{char!r} is {category}"
+        assert not unicodedata.combining(char)
+        assert unicodedata.is_normalized("NFC", char)

@@ -32,6 +32,13 @@ def test_the_published_vectors(secret: str, digest: str) -> None:
         webhook.verify(BODY + b"\n", digest, (Secret(secret),))
 
 
+def test_the_signature_is_base64_as_published_not_its_form_for_addresses() -> None:
+    secret, digest = VECTORS[1]
+    assert "/" in digest
+    with pytest.raises(NotAuthentic):
+        webhook.verify(BODY, digest.replace("/", "_"), (Secret(secret),))
+
+
 def test_rotation_has_a_signature_for_each_secret() -> None:
     first, second = VECTORS[0][1], VECTORS[1][1]
     for header in (f"{first},{second}", f"{second}, {first}", f" {second} ,\t{first} ", f",{first},"):
@@ -41,10 +48,27 @@ def test_rotation_has_a_signature_for_each_secret() -> None:
         webhook.verify(BODY, second, SECRETS)
 
 
+def test_during_a_rotation_either_secret_of_ours_will_do() -> None:
+    both = (Secret(VECTORS[0][0]), Secret(VECTORS[1][0]))
+    first, second = VECTORS[0][1], VECTORS[1][1]
+    found = {
+        header: webhook.verify(BODY, header, both) for header in (first, second, f"{second},{first}", f"x,{second}")
+    }
+    assert found == {first: 0, second: 1, f"{second},{first}": 0, f"x,{second}": 1}
+    # A secret that could be guessed accepts nothing, and keeps the other one's number.
+    assert webhook.verify(BODY, second, (Secret("short"), both[1])) == 1
+    with pytest.raises(NotAuthentic):
+        webhook.verify(BODY, webhook.sign(BODY, "short"), (Secret("short"), both[1]))
+    with pytest.raises(NotAuthentic):
+        webhook.verify(BODY, VECTORS[2][1], both)
+
+
 @pytest.mark.parametrize(
     "header",
     [
         "",
+        "\udcff",
+        "\x00",
         " ",
         ",",
         "ümlaut",
@@ -103,6 +127,18 @@ def test_a_complete_agent_is_announced() -> None:
     assert {asset.kind for asset in announcement.listing.assets} == set(INFO.kinds)
     assert "letmein" not in announcement.redacted_body
     assert json.loads(announcement.redacted_body)["meeting_agent"]["sub"] == SUB
+
+
+def test_how_it_was_verified_is_told() -> None:
+    body = json.dumps(notification("meeting_agent_complete")).encode()
+    sent = Delivery({webhook.HEADER: webhook.sign(body, VECTORS[1][0])}, body)
+    both = (*SECRETS, Secret(VECTORS[1][0]))
+    assert webhook.read(sent, both, OWN).verified == "HMAC-SHA256 of the body, by the other API key"
+    with pytest.raises(NotAuthentic):
+        webhook.read(sent, SECRETS, OWN)
+    trusted = webhook.read_trusted(Delivery({}, body), OWN)
+    assert trusted.verified == "HMAC-SHA256 of the body, checked as it came in"
+    assert (trusted.key, trusted.listing) == (read(body).key, read(body).listing)
 
 
 def test_activated_says_created_and_the_state_is_believed() -> None:

@@ -39,7 +39,12 @@ def answer(status: int, body: object = None, **headers: str) -> Answer:
 
 def test_info_declares_what_the_design_names() -> None:
     assert [option.name for option in INFO.options] == ["data_center", "base_url", "resource_hosts"]
-    assert [(secret.name, secret.required) for secret in INFO.secrets] == [("api_key", True), ("hook_secret", False)]
+    assert [(secret.name, secret.required) for secret in INFO.secrets] == [
+        ("api_key", True),
+        ("other_api_key", False),
+        ("hook_secret", False),
+    ]
+    assert (INFO.signs, INFO.fetch_at_once) == (True, False)
 
 
 @pytest.mark.parametrize(

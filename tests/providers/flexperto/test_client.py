@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -413,6 +414,7 @@ async def test_subscriptions(client: Provider, emulator: FlexpertoEmulator) -> N
     reports = await client.delivery_reports(created.id)
     assert (len(reports), reports[0].outcome) == (50, "HTTP 204, delivered, attempt 59")
     assert "not delivered" in reports[1].outcome
+    assert [report.delivered for report in reports[:2]] == [True, False]
     await client.unsubscribe(created.id)
     assert await client.subscriptions() == ()
     with pytest.raises(NotFound, match="subscription-1"):
@@ -476,6 +478,27 @@ async def test_a_registration_that_is_answered_with_nothing(client: Provider, em
     await client.subscribe(AVAILABLE_TOPIC, "https://other.example/x")
     created = await client.subscribe(AVAILABLE_TOPIC, HOOK)
     assert created.id == "subscription-2"  # found in the list
+
+
+async def test_a_registration_answered_with_nothing_is_not_taken_for_another_of_ours(tenant: ProviderBox) -> None:
+    # Two secrets that begin alike are masked alike: only the whole address tells them apart.
+    class NewestFirst(dict[str, Any]):
+        def values(self) -> Any:
+            return list(super().values())[::-1]
+
+    assert isinstance(tenant.emulator, FlexpertoEmulator)
+    tenant.emulator.answers_with_id = False
+    hooks = tenant.emulator._hooks
+    hooks.registered = tenant.emulator.registered = NewestFirst()
+    client = tenant.connect()
+    old, new = (f"https://desk.example/hooks/advice/same-beginning-{end}" for end in ("of-the-old", "of-the-new"))
+    await client.subscribe(AVAILABLE_TOPIC, old)
+    created = await client.subscribe(AVAILABLE_TOPIC, new)
+    known = await client.subscriptions()
+    await client.aclose()
+    assert created.id == "subscription-2"
+    assert [(one.leads_to(new), one.leads_to(old)) for one in known] == [(True, False), (False, True)]
+    assert len({one.url for one in known}) == 1
 
 
 async def test_a_known_hook_secret_is_masked_however_short(tenant: ProviderBox) -> None:

@@ -21,6 +21,7 @@ def test_what_it_declares() -> None:
     }
     assert with_defaults(INFO, {"base_url": "https://a.example"}) == {"base_url": "https://a.example", "paths": "auto"}
     assert [(secret.name, secret.required) for secret in INFO.secrets] == [("api_key", True), ("hook_secret", False)]
+    assert (INFO.signs, INFO.fetch_at_once) == (False, False)
 
 
 def test_declaring_needs_no_http_library() -> None:

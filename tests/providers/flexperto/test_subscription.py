@@ -105,6 +105,65 @@ def test_no_secret_is_left_in_what_is_kept() -> None:
     assert TOKEN not in report.raw
 
 
+@pytest.mark.parametrize(
+    ("registered", "url", "leads"),
+    [
+        (HOOK, HOOK, True),
+        ("HTTPS://Desk.Example:443/hooks/advice/" + TOKEN, HOOK, True),
+        ("https://desk.example", "https://desk.example/", True),
+        (HOOK, HOOK[:-1] + "t", False),
+        (HOOK, HOOK + "/", False),
+        (HOOK, HOOK.replace("advice", "Advice"), False),
+        (HOOK, HOOK.replace("https", "http"), False),
+        (HOOK, HOOK.replace("desk", "other"), False),
+        (HOOK + "?a=1", HOOK, False),
+        ("https://u:p@desk.example/x", "https://desk.example/x", False),
+        ("https://\ud800.example/x", "https://\ud800.example/x", True),
+        ("https://desk.example/hooks/advice/F40m…", HOOK, False),
+        (None, HOOK, False),
+        ("", "", False),
+    ],
+)
+def test_whether_it_leads_to_an_address_is_known_though_that_is_masked(
+    registered: str | None, url: str, leads: bool
+) -> None:
+    one = subscription.subscription_of({"id": "s1", "topic": subscription.AVAILABLE_TOPIC, "url": registered})
+    assert one.leads_to(url) is leads
+    assert TOKEN not in repr(one)
+    assert one.digest not in repr(one) or not one.digest
+
+
+@pytest.mark.parametrize(
+    ("report", "delivered"),
+    [
+        ({"statusCode": 200}, True),
+        ({"statusCode": 204, "error": "late"}, True),
+        ({"statusCode": 301}, True),
+        ({"statusCode": 398}, True),
+        ({"statusCode": 399}, False),
+        ({"statusCode": 199}, False),
+        ({"statusCode": 404, "outcome": "delivered"}, False),
+        ({"statusCode": None, "outcome": "not delivered", "error": "could not connect"}, False),
+        ({"status": "204"}, True),
+        ({"status": "HTTP 500"}, False),
+        ({"status": "delivered"}, True),
+        ({"status": " FAILED "}, False),
+        ({"success": True}, True),
+        ({"delivered": False}, False),
+        ({"error": "timeout"}, False),
+        ({"error": {"code": "ECONNREFUSED"}}, False),
+        ({"error": None}, None),
+        ({"status": "queued"}, None),
+        ({"statusCode": True}, None),
+        ({"status": "９９９"}, None),
+        ({}, None),
+    ],
+)
+def test_whether_an_attempt_was_delivered(report: dict[str, object], delivered: bool | None) -> None:
+    (one,) = subscription.read_reports(answer([report]))
+    assert one.delivered is delivered
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"<html>"])
 def test_an_answer_that_says_nothing_of_what_was_registered(body: bytes) -> None:
     created = subscription.read_created(Answer(201, {}, body), subscription.CLOSE_TOPIC, HOOK)

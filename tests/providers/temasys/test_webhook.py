@@ -1,6 +1,7 @@
 """Temasys' callback: read in every encoding that it may have, and trusted for nothing."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -89,6 +90,80 @@ def test_the_key_is_of_app_room_meeting_and_time() -> None:
     assert webhook.read(as_json({**FIELDS, "retrievalUrl": LINK + "2", "participants": 4}), None).key == key
     for name, other in [("apiKey", "b"), ("roomId", "b"), ("meetingId", "b"), ("unixTime", 1528288861)]:
         assert webhook.read(as_json({**FIELDS, name: other}), None).key != key
+
+
+@pytest.mark.parametrize("encode", [as_json, as_form, as_multipart])
+def test_a_newer_link_is_the_same_recording(encode: Callable[[dict[str, Any]], Delivery]) -> None:
+    newer = LINK.replace("geheim", "NEUER").replace("20180606", "20180607")
+    first, second = (webhook.read(encode({**FIELDS, "retrievalUrl": link}), None) for link in (LINK, newer))
+    assert first.key == second.key
+    [before], [after] = first.listing.assets, second.listing.assets
+    assert before.identity("rooms") == after.identity("rooms")
+    assert (before.sealed_link, after.sealed_link) == (Secret(LINK), Secret(newer))
+    assert (before.deadline, after.deadline) == (
+        datetime(2018, 6, 13, 12, 41, tzinfo=UTC),
+        datetime(2018, 6, 14, 12, 41, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize("encode", [as_json, as_form, as_multipart])
+@pytest.mark.parametrize(
+    "number", [1528288860, "1528288860", " 1528288860 ", 1528288860000, "1528288860999", 1528288860.9]
+)
+def test_numbers_in_any_spelling(encode: Callable[[dict[str, Any]], Delivery], number: object) -> None:
+    said = webhook.read(encode({**FIELDS, "unixTime": number, "participants": "3"}), None)
+    assert said.key == webhook.read(as_json(FIELDS), None).key
+    assert said.listing.assets[0].variant == "1528288860"
+    assert said.listing.meetings[0].details["Most participants"] == "3"
+
+
+@pytest.mark.parametrize("encode", [as_json, as_form, as_multipart])
+@pytest.mark.parametrize(
+    ("link", "secrets"),
+    [
+        (LINK, ["geheim", "x.mp4"]),
+        ("https://b.example/PATHSECRET/x", ["PATHSECRET"]),
+        ("https://user:PASSWORD@b.example/x", ["PASSWORD", "user"]),
+        ("not-an-address-SECRET", ["SECRET"]),
+        ("https://b.example/" + "LONG" * 3000, ["LONG"]),
+    ],
+)
+def test_what_is_shown_of_a_retrieval_url_is_never_the_link(
+    encode: Callable[[dict[str, Any]], Delivery], link: str, secrets: list[str]
+) -> None:
+    for name in ("retrievalUrl", "RetrievalURL"):
+        said = webhook.read(encode({**FIELDS, "retrievalUrl": link, name: link}), None)
+        [meeting], [asset] = said.listing.meetings, said.listing.assets
+        for secret in secrets:
+            assert secret not in repr(said)
+            assert secret not in said.redacted_body + meeting.raw + asset.raw + said.key
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        'multipart/form-data; boundary="a b"',
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=" + "x" * 71,
+        "multipart/form-data; charset=utf-8",
+    ],
+)
+def test_a_form_whose_parts_cannot_be_told_apart_is_unreadable(kind: str) -> None:
+    body = as_multipart(FIELDS).body
+    with pytest.raises(Unreadable, match="none of the fields"):
+        webhook.read(Delivery({"content-type": kind}, body), None)
+
+
+def test_a_form_in_parts_as_common_senders_write_it() -> None:
+    parts = [
+        '--b\r\nX: y\r\ncontent-disposition: Form-Data; filename="x"; name="meetingId"\r\n\r\nm 1\r\n',
+        "--b\r\nContent-Disposition: form-data; name=unixTime\r\n\r\n1528288860\r\n",
+        '--b\r\nContent-Disposition: form-data; name="roomId"\r\n\r\ngrößer\r\n',
+        '--b\r\nContent-Disposition: attachment; name="participants"\r\n\r\n9\r\n--b--\r\n',
+    ]
+    sent = Delivery({"content-type": 'multipart/form-data; charset=utf-8; boundary="b"'}, "".join(parts).encode())
+    [meeting] = webhook.read(sent, None).listing.meetings
+    assert (meeting.id, meeting.title, meeting.details.get("Most participants")) == ("m 1", "größer", None)
 
 
 def test_the_app_key_is_compared_where_the_account_has_one() -> None:
