@@ -1,5 +1,6 @@
 """config.toml: where the vault lies and which accounts there are. Every error names the file, the line and the key."""
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ _COMMON = (
         "integer",
         0,
     ),
-    Option("auto_fetch", "true: whatever becomes available is fetched", "bool", False),
+    Option("auto_fetch", "true: whatever becomes available is fetched; by default where links run out", "bool"),
     Option("spool", "a folder of saved deliveries (*.json with *.json.headers) that sync takes in"),
 )
 _VAULT = (
@@ -50,6 +51,34 @@ _DESK = (
         choices=("ask", "stop", "hand_over"),
     ),
 )
+_RECEIVER = (
+    Option("on", "true: webhooks are received while a desk is open or `reeldesk work` runs", "bool", False),
+    Option("host", "the address of this machine to listen on", "text", "127.0.0.1"),
+    Option("port", "the port to listen on", "integer", 8787),
+    Option("public_url", "how the services reach it from outside, through a reverse proxy", "url", ""),
+    Option("tls_cert", "a file with the certificate (and its chain)", "text", ""),
+    Option("tls_key", "the file with its private key, readable by its owner alone", "text", ""),
+    Option("trusted_proxies", "addresses or networks whose X-Forwarded-For is believed", "texts", []),
+    Option("allow_plain", "true: plain HTTP on other addresses than loopback, too", "bool", False),
+    Option("rate_per_s", "at most so many requests a second from one source", "number", 2000.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverConfig:
+    """Where and how webhooks are received."""
+
+    on: bool = False
+    """Whether a desk or `reeldesk work` begins with it."""
+    host: str = "127.0.0.1"
+    port: int = 8787
+    public_url: str = ""
+    """The address from outside, without a slash at its end; "": the one it listens on."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    allow_plain: bool = False
+    rate_per_s: float = 2000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +111,7 @@ class Config:
     """Of all transfers of a process together; 0: no limit."""
     on_leave: str = "ask"
     """What becomes of running transfers when the desk is left: ask, stop, hand_over."""
+    receiver: ReceiverConfig = ReceiverConfig()
     accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
 
     @property
@@ -135,8 +165,8 @@ class _Reader:
 
     def config(self, document: dict[str, Any], data: Path) -> Config:
         for key in document:
-            if key not in ("vault", "desk", "accounts"):
-                raise self._error("", key, "is not known here; known are [vault], [desk] and [accounts.NAME]")
+            if key not in ("vault", "desk", "receiver", "accounts"):
+                raise self._error("", key, "is not known here; known are [vault], [desk], [receiver], [accounts.NAME]")
         vault = self._section("vault", document.get("vault", {}), _VAULT)
         for key in ("workers", "workers_per_account"):
             if not 1 <= vault[key] <= 32:
@@ -155,8 +185,26 @@ class _Reader:
             workers_per_account=vault["workers_per_account"],
             max_bytes_per_s=vault["max_bytes_per_s"],
             on_leave=desk["on_leave"],
+            receiver=self._receiver(document.get("receiver", {})),
             accounts={name: self._account(name, table) for name, table in accounts.items()},
         )
+
+    def _receiver(self, table: Any) -> ReceiverConfig:
+        values = self._section("receiver", table, _RECEIVER)
+        if not 0 < values["port"] < 65_536:
+            raise self._error("receiver", "port", "must be between 1 and 65535")
+        if values["rate_per_s"] <= 0:
+            raise self._error("receiver", "rate_per_s", "must be more than 0")
+        if bool(values["tls_cert"]) != bool(values["tls_key"]):
+            raise self._error("receiver", "tls_cert", "and tls_key belong together: name both, or none")
+        for network in values["trusted_proxies"]:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError:
+                raise self._error("receiver", "trusted_proxies", "must be addresses or networks (10.0.0.0/8)") from None
+        files = {n: self._folder("receiver", n, values[n]) if values[n] else None for n in ("tls_cert", "tls_key")}
+        rest = {"public_url": values["public_url"].rstrip("/"), "trusted_proxies": tuple(values["trusted_proxies"])}
+        return ReceiverConfig(**(values | rest | files))
 
     def _folder(self, section: str, key: str, text: str) -> Path:
         try:
@@ -206,7 +254,8 @@ class _Reader:
             rate_per_s=shared["rate_per_s"],
         )
         spool = self._folder(section, "spool", shared["spool"]) if shared["spool"] else None
-        return AccountConfig(settings, float(shared["poll_s"]), shared["auto_fetch"], spool, shared["max_bytes_per_s"])
+        auto_fetch = info.fetch_at_once if shared["auto_fetch"] is None else shared["auto_fetch"]
+        return AccountConfig(settings, float(shared["poll_s"]), auto_fetch, spool, shared["max_bytes_per_s"])
 
     def _section(
         self, section: str, table: Any, options: tuple[Option, ...], also: set[str] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from providers import registry
 from providers.base import Provider
 from providers.models import Listing
+from providers.secret import Secret
 from vault.config import AccountConfig, Config
 from vault.errors import VaultError
 from vault.secrets import Secrets
@@ -47,6 +48,11 @@ class Connections:
                 await asyncio.to_thread(self._secrets.find, name, field.name)
             self._ready.add(name)
         return self.client(name)
+
+    async def secret(self, name: str, field: str) -> Secret | None:
+        """One of an account's secrets. Raises VaultError for one that is unusable."""
+        found = await asyncio.to_thread(self._secrets.find, name, field)
+        return found.secret if found else None
 
     async def close(self, name: str) -> None:
         """Sign an account out and close its connections; the next use opens them again."""

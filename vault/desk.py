@@ -25,6 +25,8 @@ from vault.config import Config
 from vault.connections import Connections
 from vault.errors import VaultError
 from vault.fetching import Fetching
+from vault.inbox.intake import Intake
+from vault.inbox.webhooks import Webhooks
 from vault.keeping import Keeping, Verification
 from vault.ledger import Ledger
 from vault.secrets import Secrets
@@ -63,9 +65,12 @@ class Desk:
         self._rhythm = rhythm
         self._ledger = ledger
         self._connections = Connections(config, secrets, self._news)
-        self._syncing = Syncing(self._connections, ledger, now)
+        intake = Intake(self._connections, ledger, now)
+        self._syncing = Syncing(self._connections, ledger, intake, config.data / "workers", now)
         self._keeping = Keeping(config, self._connections, ledger, self._syncing, now)
         self._fetching = Fetching(ledger, self._keeping, now)
+        self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
+        """What came by webhook, and where it is to come."""
         self.queued: Callable[[], None] = lambda: None
         """Called, from any thread, when something was queued or steered: a running engine looks at once."""
 
@@ -305,6 +310,9 @@ class Desk:
         now = self.now()
         await asyncio.to_thread(self._ledger.history.caught_up, account, room, summary.text, now.timestamp())
         return CatchupView(account, room, now, summary.text)
+
+    async def _summary(self, account: str, room: str) -> str:
+        return (await self.catchup(account, room)).text
 
     async def notifications(self, account: str) -> NotificationSettings:
         """The recording notifications as set at the service."""

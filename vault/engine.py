@@ -9,7 +9,7 @@ import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from providers.base import ProviderError
@@ -17,6 +17,8 @@ from providers.models import Capability
 from vault.config import AccountConfig
 from vault.desk import Desk
 from vault.errors import VaultError
+from vault.inbox.receiving import Receiving
+from vault.inbox.views import ReceiverView
 from vault.transfers.queue import Queue
 from vault.transfers.retrying import PATIENCE_S
 from vault.views import TransferState, TransferView
@@ -43,6 +45,8 @@ class Snapshot:
     """Whether the engine runs."""
     trouble: str = ""
     """Why the engine cannot work (the ledger, the disk), in words."""
+    receiver: ReceiverView = field(default_factory=ReceiverView)
+    """How the receiver of this process stands."""
 
     @property
     def rate(self) -> float:
@@ -76,6 +80,7 @@ class Engine:
         """What `do` handed over and has not ended."""
         self._trouble = ""
         """Why the queue cannot work."""
+        self._receiving: Receiving | None = None
 
     def snapshot(self) -> Snapshot:
         """What goes on."""
@@ -124,6 +129,8 @@ class Engine:
         self.desk.queued = nudge
         kept = [loop.create_task(self._keep_queue(queue)), loop.create_task(self._keep_looking())]
         kept += [loop.create_task(self._keep_account(account)) for account in self.desk.config.accounts.values()]
+        receiving = self._receiving = Receiving(self.desk.webhooks, self.desk.config.data / "workers")
+        kept.append(loop.create_task(receiving.run(on=self.desk.config.receiver.on)))
         self._snapshot = replace(self._snapshot, online=True)
         self._started.set()
         if self._stop_asked:
@@ -142,6 +149,11 @@ class Engine:
             await asyncio.gather(*ending, return_exceptions=True)
             await self.desk.aclose()
             self._snapshot = replace(self._snapshot, online=False)
+
+    async def receive(self, on: bool) -> str:
+        """Switch the receiver on or off; gives words of how it stands then. On the engine's loop: by `do`."""
+        assert self._receiving is not None
+        return await self._receiving.switch(on)
 
     async def _keep_queue(self, queue: Queue) -> None:
         while True:
@@ -203,13 +215,15 @@ class Engine:
         number = self.desk.change_number()
         syncing = frozenset(self._syncing)
         busy = self._queue.busy
-        quiet = not busy and not before.active and before.trouble == self._trouble
+        receiver = self._receiving.view() if self._receiving else before.receiver
+        trouble = self._trouble or (self._receiving.trouble if self._receiving else "")
+        quiet = not busy and not before.active and before.trouble == trouble and before.receiver == receiver
         if quiet and number == self._looked_at and syncing == before.syncing:
             return before
         transfers = tuple(self._queue.up_to_date(t) for t in self.desk.transfers(SHOWN_TRANSFERS))
         revision = before.revision + (number != self._looked_at)
         self._looked_at = number
-        return Snapshot(revision, transfers, syncing, online=True, trouble=self._trouble)
+        return Snapshot(revision, transfers, syncing, online=True, trouble=trouble, receiver=receiver)
 
     async def _rest_idle_accounts(self, now: float) -> None:
         """A session at a service (an agent's seat) is not kept longer than it is used."""

@@ -25,14 +25,23 @@ class Sealer:
 
     def seal(self, secret: Secret) -> bytes:
         """The secret, encrypted and authenticated. Raises VaultError when the key cannot be kept."""
-        return self._key().encrypt(secret.reveal().encode())
+        return self.seal_bytes(secret.reveal().encode())
 
     def open(self, sealed: bytes) -> Secret | None:
         """The secret again; None when it was sealed with a key that is gone."""
+        content = self.open_bytes(sealed)
+        return None if content is None else Secret(content.decode())
+
+    def seal_bytes(self, content: bytes) -> bytes:
+        """Bytes, encrypted and authenticated. Raises VaultError when the key cannot be kept."""
+        return self._key().encrypt(content)
+
+    def open_bytes(self, sealed: bytes) -> bytes | None:
+        """The bytes again; None when they were sealed with a key that is gone."""
         from cryptography.fernet import InvalidToken
 
         try:
-            return Secret(self._key().decrypt(sealed).decode())
+            return self._key().decrypt(sealed)
         except InvalidToken:
             return None
 

@@ -170,14 +170,35 @@ class Secrets:
 
     def store(self, account: str, name: str, secret: Secret) -> str:
         """Keep a secret in the keyring and say where it lies. Raises VaultError."""
+        if self._keyring_is_off:
+            raise VaultError("the system keyring is switched off (REELDESK_KEYRING=off)")
         self._keyring.set(account, name, secret)
         where = self._keyring.describe()
         self._found[account, name] = Found(secret, where)
         return where
 
+    def keep_for_run(self, account: str, name: str, secret: Secret) -> None:
+        """Have a secret used until this process ends, wherever it is kept, or nowhere."""
+        self._problems.pop((account, name), None)
+        self._found[account, name] = Found(secret, "in memory, for this run only")
+
+    def outranking(self, account: str, name: str) -> str:
+        """What is read before the keyring and so hides what lies there, in words; "" when nothing does."""
+        key = variable(account, name)
+        if key in self._environ:
+            return f"the environment variable {key}"
+        if f"{key}_FILE" in self._environ:
+            return f"the file named by {key}_FILE"
+        folder = self._environ.get("CREDENTIALS_DIRECTORY")
+        return f"the systemd credential {key}" if folder and (Path(folder) / key).exists() else ""
+
     def describe_keyring(self) -> str:
         """Which keyring there is, in words."""
         return self._keyring.describe()
+
+    @property
+    def _keyring_is_off(self) -> bool:
+        return self._environ.get("REELDESK_KEYRING") == "off"
 
     def _from_environment(self, account: str, name: str) -> Found | None:
         key = variable(account, name)
@@ -196,7 +217,7 @@ class Secrets:
         return Found(Secret(_read(path)), "systemd credentials")
 
     def _stored(self, account: str, name: str) -> Found | None:
-        if self._environ.get("REELDESK_KEYRING") == "off":
+        if self._keyring_is_off:
             return None
         try:
             text = self._keyring.get(account, name)

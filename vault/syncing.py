@@ -7,13 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 from providers.base import NotAuthentic, ProviderError, Unreadable
-from providers.models import Announcement, AssetId, Capability, Delivery, Listing
+from providers.models import Announcement, Capability, Delivery, Listing
 from vault import spool
 from vault.config import AccountConfig
 from vault.connections import Connections
 from vault.errors import SpoolError, VaultError
+from vault.inbox.intake import Intake
 from vault.ledger import Ledger
 from vault.ledger.recording import Recorded
+from vault.presence import Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,13 @@ class SyncReport:
 class Syncing:
     """The use cases `sync`, `watch` and `take_in`."""
 
-    def __init__(self, connections: Connections, ledger: Ledger, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, connections: Connections, ledger: Ledger, intake: Intake, workers: Path, now: Callable[[], datetime]
+    ) -> None:
         self._connections = connections
         self._ledger = ledger
+        self._intake = intake
+        self._workers = workers
         self._now = now
         self._taken_in: set[Path] = set()
         """Saved deliveries that need not be read again."""
@@ -40,14 +46,14 @@ class Syncing:
     def record(self, account: str, listing: Listing, *, authoritative: bool) -> Recorded:
         """Write a listing down; what became available is queued where the account fetches by itself. Blocks."""
         config = self._connections.account(account)
-        now = self._now().timestamp()
-        recorded = self._ledger.recorder.record(
-            account, config.settings.provider, listing, now, authoritative=authoritative
+        return self._ledger.recorder.record(
+            account,
+            config.settings.provider,
+            listing,
+            self._now().timestamp(),
+            authoritative=authoritative,
+            queue=config.auto_fetch,
         )
-        if config.auto_fetch and recorded.became_available:
-            wanted = (AssetId.parse(text) for text in recorded.became_available)
-            self._ledger.transfers.enqueue((i for i in wanted if i.kind.fetchable), now)
-        return recorded
 
     async def sync(self, account: str) -> SyncReport:
         """Ask the service for what it has, and take in what was saved for us. Raises ProviderError, VaultError."""
@@ -96,7 +102,7 @@ class Syncing:
         return recorded
 
     async def take_in(self, account: str, delivery: Delivery) -> Announcement:
-        """Verify, read and record a webhook; what it only hints at is asked of the service.
+        """Verify, read, keep and record a webhook; what it only hints at is asked of the service.
 
         Duplicates and any order change nothing. Raises NotAuthentic, Unreadable, and what asking raises.
         """
@@ -104,20 +110,12 @@ class Syncing:
         return announcement
 
     async def _take_in(self, account: str, delivery: Delivery, *, again: bool) -> tuple[Announcement, Recorded]:
-        """`again`: a duplicate is counted. It is kept last, so that one whose recording broke off is none."""
         provider = await self._connections.connect(account)
-        announcement = provider.read_delivery(delivery)
-        history = self._ledger.history
-        known = await asyncio.to_thread(history.is_known, account, announcement.key)
-        recorded = Recorded()
-        if not known:
-            recorded = await asyncio.to_thread(self.record, account, announcement.listing, authoritative=False)
-            for hint in announcement.confirm:
-                listing = await provider.look_up(hint)
-                recorded += await asyncio.to_thread(self.record, account, listing, authoritative=True)
-        if again or not known:
-            await asyncio.to_thread(history.received, account, announcement, self._now().timestamp())
-        return announcement, recorded
+        presence = await asyncio.to_thread(Presence, self._workers)
+        try:
+            return await self._intake.take_in(provider, delivery, presence.name, again=again)
+        finally:
+            presence.close()
 
     async def watch(self, account: str) -> None:
         """Record what happens at the service until cancelled. Raises ProviderError when the session ends."""

@@ -17,7 +17,7 @@ from tests.providers.proconf.box import box as proconf_box
 from tests.vault.world import World, archive, until
 from vault.desk import Desk
 from vault.errors import SpoolError, VaultError
-from vault.views import LocalState, Query
+from vault.views import DeliveryState, LocalState, Query
 
 A = archive("a")
 
@@ -140,11 +140,13 @@ async def test_a_delivery_that_could_not_be_confirmed_is_confirmed_when_it_comes
     it.emulator.faults.status = 503
     with pytest.raises(ServiceDown):
         await desk.take_in("advice", delivery(it))
-    assert rows(desk) == []
+    [kept] = desk.webhooks.deliveries()
+    assert (kept.state, kept.outcome) == (DeliveryState.WAITING, "the service answers HTTP 503: switched off on purpose")
     it.emulator.faults.status = None
     await desk.take_in("advice", delivery(it))
     assert desk.asset(A) is not None
-    assert len(rows(desk)) == 1
+    [kept] = desk.webhooks.deliveries()
+    assert (kept.state, kept.outcome) == (DeliveryState.DONE, "1 new of 1; confirmed by the service")
 
 
 async def test_a_forged_delivery_brings_only_what_the_service_says(it: World, desk: Desk) -> None:

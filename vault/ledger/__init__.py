@@ -4,7 +4,9 @@ from pathlib import Path
 
 from vault.ledger.claiming import Claims
 from vault.ledger.database import Database
+from vault.ledger.deliveries import Deliveries
 from vault.ledger.history import History
+from vault.ledger.hooks import Hooks
 from vault.ledger.queueing import Transfers
 from vault.ledger.reading import Reader
 from vault.ledger.recording import Recorder
@@ -22,6 +24,8 @@ class Ledger:
         self.transfers = Transfers(self._database)
         self.claims = Claims(self._database)
         self.history = History(self._database)
+        self.deliveries = Deliveries(self._database, sealer, self.recorder)
+        self.hooks = Hooks(self._database)
 
     def change_number(self) -> int:
         """Grows with every transaction, of any process, that changes what lists show."""

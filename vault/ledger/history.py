@@ -1,6 +1,6 @@
-"""What was verified, released, received and asked: the ledger's other writing verbs, one transaction each."""
+"""What was verified, released and asked: the ledger's other writing verbs, one transaction each."""
 
-from providers.models import Announcement, AssetId
+from providers.models import AssetId
 from vault.ledger import summaries
 from vault.ledger.database import Database, show
 from vault.ledger.recording import add_catchup, add_event
@@ -28,36 +28,6 @@ class History:
         """A line in an asset's trail."""
         with self._database.write() as connection:
             add_event(connection, now, str(identity), what, words)
-
-    def is_known(self, account: str, key: str) -> bool:
-        """Whether a webhook with this key was received before."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT 1 FROM deliveries WHERE account = ? AND key = ?", (account, key)
-            ).fetchone()
-        return row is not None
-
-    def received(self, account: str, announcement: Announcement, now: float) -> bool:
-        """Keep a webhook; False when it is a duplicate (which is counted)."""
-        with self._database.write() as connection:
-            cursor = connection.execute(
-                """INSERT INTO deliveries (account, key, topic, verified, received_at, body)
-                VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account, key) DO NOTHING""",
-                (
-                    account,
-                    announcement.key,
-                    announcement.topic,
-                    announcement.verified,
-                    now,
-                    announcement.redacted_body,
-                ),
-            )
-            if cursor.rowcount == 0:
-                connection.execute(
-                    "UPDATE deliveries SET duplicates = duplicates + 1 WHERE account = ? AND key = ?",
-                    (account, announcement.key),
-                )
-            return cursor.rowcount == 1
 
     def asked(self, account: str, error: str, now: float) -> None:
         """A sync of an account ended: well (error "") or not. Shown when that changes, and with every new minute."""

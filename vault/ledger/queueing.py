@@ -1,14 +1,12 @@
 """The queue as people see it: what is queued, in which order, what is wished of it. Every verb is one transaction."""
 
-import sqlite3
 from collections.abc import Iterable
 
 from providers.models import AssetId
 from vault.ledger import summaries
 from vault.ledger.claiming import EVERYTHING
 from vault.ledger.database import Database
-
-_LIVE = "('queued', 'running', 'waiting', 'paused')"
+from vault.ledger.lining_up import LIVE, enqueue
 
 
 class Transfers:
@@ -19,37 +17,8 @@ class Transfers:
 
     def enqueue(self, identities: Iterable[AssetId], now: float, *, first: bool = False) -> tuple[AssetId, ...]:
         """Queue assets that are not queued and not held; gives those that were. Deadlines come first by default."""
-        queued = []
-        wanted = list(identities)
-        if first:
-            wanted.reverse()  # each goes before the one that went before it
         with self._database.write() as connection:
-            for identity in wanted:
-                row = connection.execute("SELECT * FROM assets WHERE identity = ?", (str(identity),)).fetchone()
-                if row is None or row["kept"] == "held":
-                    continue
-                cursor = connection.execute(
-                    f"""INSERT INTO transfers (asset_id, account, state, position, queued_at)
-                    VALUES (?, ?, 'queued', ?, ?)
-                    ON CONFLICT (asset_id) DO UPDATE SET state = 'queued', wish = '', position = excluded.position,
-                        queued_at = excluded.queued_at, attempts = 0, words = '', not_before = 0, ended_at = NULL,
-                        received = 0, rate = NULL, progress_at = 0, furthest = 0
-                    WHERE transfers.state NOT IN {_LIVE}""",
-                    (row["id"], row["account"], self._position(connection, row, now, first), now),
-                )
-                if cursor.rowcount:
-                    queued.append(identity)
-                    summaries.refresh(connection, [row["meeting_id"]])
-        return tuple(reversed(queued) if first else queued)
-
-    @staticmethod
-    def _position(connection: sqlite3.Connection, row: sqlite3.Row, now: float, first: bool) -> float:
-        if first:
-            lowest = connection.execute("SELECT min(position) FROM transfers").fetchone()[0]
-            return (lowest or 0.0) - 1.0
-        # Positions are moments: a deadline stands at its own, everything else after the deadlines of the next year.
-        deadline: float | None = row["deadline"]
-        return deadline if deadline is not None else now + 366 * 86_400
+            return enqueue(connection, identities, now, first=first)
 
     def steer(self, identity: AssetId, wish: str, now: float) -> None:
         """`pause` or `cancel` a transfer, `resume` a paused or waiting one, `retry` one that ended badly."""
@@ -95,7 +64,7 @@ class Transfers:
         with self._database.write() as connection:
             rows = connection.execute(
                 f"""SELECT t.asset_id, t.position, a.identity FROM transfers t JOIN assets a ON a.id = t.asset_id
-                WHERE t.state IN {_LIVE} AND t.state != 'running' ORDER BY t.position, t.asset_id"""
+                WHERE t.state IN {LIVE} AND t.state != 'running' ORDER BY t.position, t.asset_id"""
             ).fetchall()
             order = [row["asset_id"] for row in rows]
             at = next((n for n, row in enumerate(rows) if row["identity"] == str(identity)), None)

@@ -1,13 +1,15 @@
 """Writing down what services say: merged with what is known, never losing it."""
 
+import functools
 import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from providers.models import Asset, Listing, Meeting, RemoteState, StateChange
+from providers.models import Asset, AssetId, Listing, Meeting, RemoteState, StateChange
 from vault.ledger import summaries
 from vault.ledger.database import Database, show
+from vault.ledger.lining_up import enqueue
 from vault.ledger.rows import seconds
 from vault.sealing import Sealer
 
@@ -31,6 +33,7 @@ class Recorded:
     assets: int = 0
     new: int = 0
     became_available: tuple[str, ...] = ()
+    """Assets that can be had now and could not before, or by a link that lives longer."""
 
     def __add__(self, other: "Recorded") -> "Recorded":
         return Recorded(
@@ -48,33 +51,61 @@ class Recorder:
         self._database = database
         self._sealer = sealer
 
-    def record(self, account: str, provider: str, listing: Listing, now: float, *, authoritative: bool) -> Recorded:
-        """Merge a listing into the ledger.
+    def record(
+        self, account: str, provider: str, listing: Listing, now: float, *, authoritative: bool, queue: bool = False
+    ) -> Recorded:
+        """Merge a listing into the ledger, in a transaction of its own.
 
         `authoritative`: it is the service's answer to a question, and its state holds. Otherwise it was announced,
-        may be late or repeated, and only moves states forward. `now` in unix seconds.
+        may be late or repeated, and only moves states forward. `queue`: what becomes available is queued with it.
+        `now` in unix seconds.
         """
         with self._database.write(visible=False) as connection:
-            merge = _Merge(connection, self._sealer, account, provider, now, authoritative)
-            for meeting in listing.meetings:
-                merge.meeting(meeting)
-            for asset in listing.assets:
-                merge.asset(asset)
-            for change in listing.changes:
-                merge.change(change)
-            for catchup in listing.catchups:
-                merge.changed |= add_catchup(connection, account, catchup.room, catchup.text, now)
-            summaries.refresh(connection, merge.touched)
-            if merge.changed:
-                show(connection)
-            return Recorded(len(listing.meetings), len(listing.assets), merge.new, tuple(merge.became_available))
+            return self.merge(connection, account, provider, listing, now, authoritative=authoritative, queue=queue)
+
+    def merge(
+        self,
+        connection: sqlite3.Connection,
+        account: str,
+        provider: str,
+        listing: Listing,
+        now: float,
+        *,
+        authoritative: bool,
+        announced: bool = False,
+        queue: bool = False,
+    ) -> Recorded:
+        """The same inside the caller's transaction. `announced`: a webhook told of it."""
+        merge = _Merge(connection, self._sealer, account, provider, now, authoritative, announced)
+        for meeting in listing.meetings:
+            merge.meeting(meeting)
+        for asset in listing.assets:
+            merge.asset(asset)
+        for change in listing.changes:
+            merge.change(change)
+        for catchup in listing.catchups:
+            merge.changed |= add_catchup(connection, account, catchup.room, catchup.text, now)
+        if queue:
+            wanted = (AssetId.parse(text) for text in merge.became_available)
+            enqueue(connection, (identity for identity in wanted if identity.kind.fetchable), now)
+        summaries.refresh(connection, merge.touched)
+        if merge.changed:
+            show(connection)
+        return Recorded(len(listing.meetings), len(listing.assets), merge.new, tuple(merge.became_available))
 
 
 class _Merge:
     """One listing on its way into the ledger."""
 
     def __init__(
-        self, connection: sqlite3.Connection, sealer: Sealer, account: str, provider: str, now: float, truth: bool
+        self,
+        connection: sqlite3.Connection,
+        sealer: Sealer,
+        account: str,
+        provider: str,
+        now: float,
+        truth: bool,
+        announced: bool,
     ) -> None:
         self._connection = connection
         self._sealer = sealer
@@ -82,10 +113,13 @@ class _Merge:
         self._provider = provider
         self._now = now
         self._truth = truth
+        self._announced = announced
         self.touched: set[int] = set()
         """Meetings whose summaries are to be renewed."""
         self.changed = False
         """Whether anything says something else than before."""
+        self._late: set[str] = set()
+        """Meetings that are known to be further than this listing says: its words for them are older, too."""
         self.new = 0
         self.became_available: list[str] = []
 
@@ -93,6 +127,8 @@ class _Merge:
         known = self._find_meeting(meeting.id)
         before = RemoteState(known["state"]) if known is not None else RemoteState.UNKNOWN
         forward = self._truth or _PROGRESS[meeting.state] >= _PROGRESS[before]
+        if not forward:
+            self._late.add(meeting.id)
         values = {
             "title": meeting.title,
             "started_at": seconds(meeting.started_at),
@@ -160,6 +196,7 @@ class _Merge:
                 "error": asset.error,
                 **{"link": "", "warning": "", "raw": "", "details": "{}", "locator": "{}"},
                 **self._facts(asset),
+                **self._heard_of(asset.state.downloadable),
             },
         )
         self.new += 1
@@ -172,7 +209,10 @@ class _Merge:
     def _merge(self, known: sqlite3.Row, asset: Asset) -> None:
         values = self._facts(asset)
         before = RemoteState(known["state"])
-        if self._truth or _PROGRESS[asset.state] >= _PROGRESS[before]:
+        self._keep_longest_link(known, asset, values)
+        values |= self._heard_of(asset.state.downloadable and not before.downloadable, known)
+        ahead = _PROGRESS[asset.state] - _PROGRESS[before]
+        if self._truth or ahead > 0 or (ahead == 0 and asset.meeting_id not in self._late):
             values |= self._state(known, asset)
             self._note_state(known["identity"], before, asset.state, asset.provider_state)
         if any(values.get(name, known[name]) != known[name] for name in ("checksum", "size", "state")):
@@ -200,6 +240,30 @@ class _Merge:
         # An empty checksum is one that could not be read: that is known, not left out.
         kept = {n: v for n, v in values.items() if v is not None and (v != "" or n == "checksum")}
         return kept | {"last_seen": self._now}
+
+    def _keep_longest_link(self, known: sqlite3.Row, asset: Asset, values: dict[str, object]) -> None:
+        """An announcement that is late may bring a link that runs out before the one that is kept."""
+        deadline = seconds(asset.deadline)
+        if self._truth or asset.sealed_link is None or known["deadline"] is None or deadline is None:
+            return
+        if deadline < known["deadline"]:
+            for name in ("sealed_link", "deadline"):
+                del values[name]
+        elif deadline > known["deadline"] and known["kept"] != "held":
+            self.became_available.append(known["identity"])
+
+    def _heard_of(self, available_now: bool, known: sqlite3.Row | None = None) -> dict[str, object]:
+        """By whom an asset came to be known: a webhook, or polling alone (after an account's first sync)."""
+        if self._announced:
+            return {} if known is not None and known["announced_at"] else {"announced_at": self._now}
+        return {"polled_at": self._now} if self._truth and available_now and not self._is_first_sync else {}
+
+    @functools.cached_property
+    def _is_first_sync(self) -> bool:
+        """What lay at the service before it was ever asked was announced to nobody, or long ago."""
+        sql = "SELECT synced_at FROM accounts WHERE name = ?"
+        row = self._connection.execute(sql, (self._account,)).fetchone()
+        return row is None or row["synced_at"] is None
 
     def change(self, change: StateChange) -> None:
         """Apply an event to every asset of the account whose locator has all that the event names."""
@@ -247,7 +311,7 @@ class _Merge:
         if values:
             names = ", ".join(f"{name} = ?" for name in values)
             self._connection.execute(f"UPDATE {table} SET {names} WHERE id = ?", (*values.values(), known["id"]))
-        unshown = ("last_seen", "sealed_link")
+        unshown = ("last_seen", "sealed_link", "announced_at", "polled_at")
         if any(known[name] != value for name, value in values.items() if name not in unshown):
             self.changed = True
             self.touched.add(known["id"] if table == "meetings" else known["meeting_id"])

@@ -144,4 +144,31 @@ MIGRATIONS: tuple[str, ...] = (
         level INTEGER NOT NULL
     );
     """,
+    """
+    -- A delivery is on disk before it is answered, and processed after that. `sealed` holds it as it came, encrypted;
+    -- `digest` tells a repetition with other bytes from one with the same.
+    ALTER TABLE deliveries ADD COLUMN state TEXT NOT NULL DEFAULT 'done';
+    ALTER TABLE deliveries ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
+    ALTER TABLE deliveries ADD COLUMN sealed BLOB;
+    ALTER TABLE deliveries ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+    ALTER TABLE deliveries ADD COLUMN source TEXT NOT NULL DEFAULT '';
+    ALTER TABLE deliveries ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE deliveries ADD COLUMN not_before REAL NOT NULL DEFAULT 0;
+    ALTER TABLE deliveries ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+    ALTER TABLE deliveries ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX deliveries_waiting ON deliveries (state, not_before) WHERE state IN ('waiting', 'working');
+
+    -- What a webhook announced, and what polling found available by itself.
+    ALTER TABLE assets ADD COLUMN announced_at REAL;
+    ALTER TABLE assets ADD COLUMN polled_at REAL;
+    CREATE INDEX assets_unannounced ON assets (account) WHERE polled_at IS NOT NULL AND announced_at IS NULL;
+
+    -- Secret parts of addresses, as SHA-256 alone. `until`: NULL for the one in use, else when it stops being taken.
+    CREATE TABLE hook_tokens (
+        account TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        until REAL,
+        PRIMARY KEY (account, sha256)
+    );
+    """,
 )

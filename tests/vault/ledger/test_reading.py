@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from providers.models import Announcement, Asset, AssetId, AssetKind, Meeting, RemoteState
+from providers.models import Asset, AssetId, AssetKind, Meeting, RemoteState
 from tests.vault.ledger.filling import NOW, archive, at, claim, hold, identity, proof, queued, record
 from vault.ledger import Ledger
 from vault.ledger.reading import AccountCounts
@@ -240,15 +240,6 @@ def test_views_of_transfers(ledger: Ledger) -> None:
     view = ledger.reader.transfer(identity())
     assert view is not None
     assert (view.title, view.received, view.total, view.rate, view.eta_s, view.owner) == ("c1", 0, None, None, None, "")
-
-
-def test_deliveries_are_known_once(ledger: Ledger) -> None:
-    one = Announcement("key", "topic", "signed", redacted_body="{}")
-    assert not ledger.history.is_known("advice", "key")
-    assert ledger.history.received("advice", one, NOW)
-    assert not ledger.history.received("advice", one, NOW)
-    assert ledger.history.received("rooms", one, NOW)
-    assert ledger.history.is_known("advice", "key")
 
 
 def test_the_trail(ledger: Ledger) -> None:
