@@ -179,6 +179,22 @@ async def test_notifications_are_created_then_updated(
         assert "PUT" in screen.query_one("#preview", Lines).text
 
 
+async def test_a_long_address_is_shown_where_one_types(
+    services: tuple[StageEngine, ProconfEmulator, TemasysEmulator],
+) -> None:
+    engine, _, temasys = services
+    temasys.settings["temasys"] = {"notify": True, "url": "https://hooks.studio.example/" + "a" * 70 + "/the-end"}
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("4")
+        await shows(pilot, "At the service now")
+        url = screen_of(pilot).query_one("#url", Input)
+        await pilot.press("enter")
+        await until(pilot, lambda: url.scroll_offset.x > 0)
+        line = next(line for line in seen(pilot).splitlines() if "Callback URL" in line)
+        assert "/the-end" in line
+
+
 async def test_unsaved_changes_are_asked_about(
     services: tuple[StageEngine, ProconfEmulator, TemasysEmulator],
 ) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
+from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Static
 
@@ -106,6 +108,13 @@ class NotificationsScreen(ModeScreen):
     def on_input_changed(self) -> None:
         """Problems and the preview follow each letter."""
         self.attempt(self._consider, "consider", exclusive=True)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """What was filled in before the field had a size shows its beginning, wherever the cursor stands."""
+        field = event.widget
+        if isinstance(field, Input):
+            at = Region(field.cursor_screen_offset.x - field.content_region.x + field.scroll_offset.x, 0, 1, 1)
+            field.call_after_refresh(field.scroll_to_region, at, force=True, animate=False)
 
     def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
         """Likewise; the label says what the tick tells by its colour alone."""
