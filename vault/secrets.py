@@ -156,6 +156,10 @@ class Secrets:
         found = self._found.get((account, name))
         return found.secret if found else None
 
+    def forget(self, account: str, name: str) -> None:
+        """Look a secret up anew the next time: its store may hold another one by now."""
+        self._found.pop((account, name), None)
+
     def where(self, account: str, name: str) -> str:
         """Where the secret is, in words, without asking the keyring: "not looked up yet" until `find` did."""
         key = (account, name)

@@ -9,7 +9,7 @@ from providers.origin import Origin
 from providers.secret import Secret
 from vault.config import Config
 from vault.errors import VaultError
-from vault.inbox.gate import SECRET, SHORTEST, Door, digest, doors_of
+from vault.inbox.gate import BARE, SECRET, SHORTEST, Door, digest, doors_of
 from vault.inbox.views import AddressView
 from vault.ledger.hooks import Hooks
 
@@ -104,6 +104,7 @@ def _of(door: Door, base: str, hooks: Hooks, token: Secret | VaultError | None, 
 def _standing(hooks: Hooks, account: str, token: Secret | None) -> _Standing:
     text = token.reveal() if token else ""
     current, sha256 = hooks.current(account), digest(text)
+    current = "" if current == BARE else current
     return _Standing(text, current, bool(text) and current != sha256 and hooks.knows(account, sha256))
 
 

@@ -33,6 +33,10 @@ def is_one_of(given: str, hashes: Iterable[str]) -> bool:
     return any(found)
 
 
+BARE = digest("")
+"""Stands for the address without a secret, once an account that signs is about to have one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """An account that can be called from outside. `signs`: its service signs, so that the address needs no secret."""
@@ -116,8 +120,8 @@ class Gate:
         known = is_one_of(digest(token or ""), standing or _NOBODY) and bool(token) and bool(standing)
         if not named:
             return None
-        if named[0].signs and not standing:
-            return named[0] if token is None else None
+        if named[0].signs and token is None:
+            return named[0] if not standing or BARE in standing else None
         return named[0] if known else None
 
     async def of_bearer(self, token: str) -> tuple[Door, ...]:
@@ -129,7 +133,8 @@ class Gate:
 
     def _of_bearer(self, token: str) -> tuple[Door, ...]:
         given = digest(token)
-        mine = [(d, is_one_of(given, self._standing.get(d.account, _NOBODY))) for d in self.doors if d.is_catchup]
+        doors = [door for door in self.doors if door.is_catchup and door.account not in self.closed]
+        mine = [(d, is_one_of(given, self._standing.get(d.account, _NOBODY))) for d in doors]
         return tuple(door for door, opens in mine if opens and token)
 
     @property

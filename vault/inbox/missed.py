@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from providers import registry
 from providers.base import ProviderError, ProviderInfo
@@ -39,6 +39,10 @@ def for_recordings(views: Sequence[SubscriptionView], topic: str, *, ours: bool)
     return tuple(view for view in views if view.subscription.topic == topic and (view.ours is True) is ours)
 
 
+_TRIES = timedelta(minutes=1)
+"""Polling may find what the service is still trying to tell."""
+
+
 def likely_reason(info: ProviderInfo, known: Known, assets: Sequence[Unannounced]) -> str:
     """Why nothing announced what polling found, in words; "" when it found nothing."""
     if not assets:
@@ -64,7 +68,9 @@ def _of_reports(known: Known, found_at: datetime) -> str:
     if known.silent:
         return f"registered, but how deliveries went is not known: {known.silent}"
     moments = [_moment(report.at) for report in known.reports]
-    before = [report for report, at in zip(known.reports, moments, strict=True) if at is None or at <= found_at]
+    before = [
+        report for report, at in zip(known.reports, moments, strict=True) if at is None or at <= found_at + _TRIES
+    ]
     failed = [report for report in before if report.delivered is False]
     if failed:
         latest, count = failed[0], f"{len(failed)} of {len(before)} attempts that the service reports"

@@ -19,7 +19,7 @@ from providers.secret import Secret
 from vault.errors import LedgerError, VaultError
 from vault.inbox.addresses import hook_address, leads_below, masked
 from vault.inbox.asking import hushed, listed
-from vault.inbox.gate import SECRET, SHORTEST, digest
+from vault.inbox.gate import BARE, SECRET, SHORTEST, digest
 from vault.inbox.views import AddressView, Rotation
 from vault.ledger.hooks import GRACE_S, Hooks
 from vault.secrets import Secrets, variable
@@ -125,9 +125,13 @@ class Rotating:
         old = self.setting.old
         if old is not None and self._old_counts:  # else a receiver that starts later takes it for newer
             await self._write(self.hooks.adopt, digest(old.reveal()))
+        made = f"made a new secret ({masked(self._new.reveal())})"
+        if self._opens_without:
+            await self._write(self.hooks.adopt, BARE)
         await self._write(self.hooks.admit, self._sha256)
         await asyncio.sleep(SEEN_S)
-        self.steps.append(f"made a new secret ({masked(self._new.reveal())}); both are taken from now on")
+        both = self._had_one or self._opens_without
+        self.steps.append(f"{made}; {'both addresses are' if both else 'it is'} taken from now on")
 
     async def _write(self, verb: Callable[[str, str, float], None], sha256: str) -> None:
         await asyncio.to_thread(verb, self._account, sha256, self.now().timestamp())
@@ -286,17 +290,21 @@ class Rotating:
 
     @property
     def _had_one(self) -> bool:
-        return bool(self.setting.current) or self._old_counts
+        return self.setting.current not in ("", BARE) or self._old_counts
+
+    @property
+    def _opens_without(self) -> bool:
+        """Whether the address holds no secret yet: the service signs."""
+        return self.setting.info.signs and not self.setting.address.is_catchup and not self._had_one
 
     @property
     def _old_counts(self) -> bool:
         return self.setting.old is not None and len(self.setting.old.reveal()) >= SHORTEST
 
     def _tell_until(self) -> None:
-        if self.setting.current or self.setting.address.address is None or not self.setting.info.signs:
-            words = f"; the one before is taken until {self._until}" if self._had_one else ""
-        else:
-            words = "; the address without a secret is taken no more"
+        words = f"; the one before is taken until {self._until}" if self._had_one else ""
+        if self._opens_without:
+            words = f"; the address without a secret is taken until {self._until}"
         self.steps.append(f"the new secret is in use{words}")
 
     async def _keep(self) -> None:

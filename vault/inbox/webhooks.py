@@ -12,7 +12,7 @@ from vault.config import Config
 from vault.connections import Connections
 from vault.errors import VaultError
 from vault.inbox.addresses import address_views
-from vault.inbox.gate import SECRET, Gate, doors_of
+from vault.inbox.gate import BARE, SECRET, Gate, digest, doors_of
 from vault.inbox.holder import Holder
 from vault.inbox.intake import Intake
 from vault.inbox.missed import Missing
@@ -78,7 +78,7 @@ class Webhooks:
         labels: dict[str, str] = {}
         for door in doors_of(self._config.accounts):
             try:
-                tokens[door.account] = await self._connections.secret(door.account, SECRET)
+                tokens[door.account] = await self._token(door.account)
             except VaultError as error:
                 tokens[door.account], unreadable[door.account] = None, error.words
             labels[door.account] = registry.info(self._config.accounts[door.account].settings.provider).label
@@ -86,6 +86,14 @@ class Webhooks:
             address_views, self._config, self._ledger.hooks, tokens, labels, self.listens_on
         )
         return tuple(replace(v, problem=unreadable.get(v.account, v.problem)) for v in views)
+
+    async def _token(self, account: str) -> Secret | None:
+        token = await self._connections.secret(account, SECRET)
+        current = await asyncio.to_thread(self._ledger.hooks.current, account)
+        if token is None or current in ("", BARE, digest(token.reveal())):
+            return token
+        self._secrets.forget(account, SECRET)  # another process may have put a new one into the keyring
+        return await self._connections.secret(account, SECRET)
 
     def topics(self, account: str) -> tuple[str, ...]:
         """What webhooks of an account can be registered for; first, that a recording became available."""

@@ -214,7 +214,7 @@ class Deliveries:
     def page(self, account: str, limit: int) -> tuple[DeliveryView, ...]:
         """Deliveries of an account ("": of all), newest first."""
         where, values = ("WHERE account = ?", [account]) if account else ("", [])
-        sql = f"SELECT {_COLUMNS} FROM deliveries {where} ORDER BY received_at DESC, id DESC LIMIT ?"
+        sql = f"SELECT {_COLUMNS} FROM deliveries {where} ORDER BY id DESC LIMIT ?"
         with self._database.read() as connection:
             return tuple(_view(row) for row in connection.execute(sql, (*values, limit)))
 

@@ -156,6 +156,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE deliveries ADD COLUMN not_before REAL NOT NULL DEFAULT 0;
     ALTER TABLE deliveries ADD COLUMN owner TEXT NOT NULL DEFAULT '';
     ALTER TABLE deliveries ADD COLUMN fence INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX deliveries_of ON deliveries (account, id);
     CREATE INDEX deliveries_waiting ON deliveries (state, not_before) WHERE state IN ('waiting', 'working');
 
     -- What a webhook announced, and what polling found available by itself.

@@ -15,6 +15,7 @@ from tests.vault.inbox.house import TOKENS, House, Services
 from tests.vault.world import until
 from vault.errors import VaultError
 from vault.inbox.binding import Listening
+from vault.inbox.gate import digest
 from vault.inbox.views import ReceiverState
 from vault.views import DeliveryState, LocalState, Query
 
@@ -422,3 +423,37 @@ async def test_another_process_that_receives_is_named(house: House) -> None:
     with taken, pytest.raises(VaultError):
         await third.run()
     assert third.view().state is ReceiverState.FAILED
+
+
+async def test_a_secret_that_another_process_rotated_is_looked_up_again(house: House) -> None:
+    newer, file = "n" * 40, house.folder / "token"
+    file.touch(0o600)
+    file.write_text(TOKENS["rooms"])
+    house.secrets |= {
+        "REELDESK_SECRET_ROOMS_HOOK_SECRET": "",
+        "REELDESK_SECRET_ROOMS_HOOK_SECRET_FILE": str(file),
+    }
+    async with house.receiving() as it:
+        [rooms] = [view for view in await it.desk.webhooks.addresses() if view.account == "rooms"]
+        assert rooms.address is not None
+        assert rooms.address.reveal().endswith(TOKENS["rooms"])
+        it.desk._ledger.hooks.rotate("rooms", digest(newer), house.clock().timestamp())
+        file.write_text(newer)
+        [rooms] = [view for view in await it.desk.webhooks.addresses() if view.account == "rooms"]
+        assert rooms.address is not None
+        assert rooms.address.reveal().endswith(newer)
+
+
+async def test_an_account_whose_secret_cannot_be_read_keeps_nobody_else_out(house: House) -> None:
+    file = house.folder / "token"
+    file.write_text("t" * 40)
+    file.chmod(0o644)
+    house.secrets |= {
+        "REELDESK_SECRET_ROOMS_HOOK_SECRET": "",
+        "REELDESK_SECRET_ROOMS_HOOK_SECRET_FILE": str(file),
+    }
+    async with house.receiving() as it:
+        assert (await it.post(f"/hooks/rooms/{'t' * 40}", house.services.recording())).status == 404
+        assert (await it.post(AGENTS, house.services.agent())).status == 204
+        [rooms] = [view for view in await it.desk.webhooks.addresses() if view.account == "rooms"]
+        assert "can be read by others" in rooms.problem

@@ -194,3 +194,15 @@ def test_the_newest_come_first_and_can_be_asked_for_by_account(ledger: Ledger) -
     assert [view.id for view in ledger.deliveries.page("agents", 1)] == [3]
     assert ledger.deliveries.body(1) == "redacted"
     assert ledger.deliveries.body(99) == ""
+
+
+@pytest.mark.parametrize("account", ["", "agents"])
+def test_a_page_is_read_from_an_index(ledger: Ledger, account: str) -> None:
+    asked: list[str] = []
+    with ledger._database.read() as connection:
+        connection.set_trace_callback(asked.append)
+        ledger.deliveries.page(account, 9)
+        connection.set_trace_callback(None)
+        [plan] = [connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall() for sql in asked]
+    assert not any("TEMP B-TREE" in row["detail"] for row in plan)
+    assert any("USING" in row["detail"] for row in plan) is bool(account)
