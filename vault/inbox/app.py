@@ -19,7 +19,7 @@ from vault.connections import Connections
 from vault.errors import VaultError
 from vault.inbox.gate import Door, Gate
 from vault.inbox.heads import BadBody, read_body, refusal
-from vault.inbox.intake import BODY_LIMIT, receipt
+from vault.inbox.intake import BODY_LIMIT, Intake, receipt
 from vault.inbox.rates import Rates
 from vault.inbox.tally import Entry, Tally
 from vault.inbox.writer import Writer
@@ -49,6 +49,7 @@ class ReceiverApp:
         self,
         gate: Gate,
         connections: Connections,
+        intake: Intake,
         writer: Writer,
         catchup: Callable[[str, str], Awaitable[str]],
         rates: Rates,
@@ -57,6 +58,7 @@ class ReceiverApp:
     ) -> None:
         self._gate = gate
         self._connections = connections
+        self._intake = intake
         self._writer = writer
         self._catchup = catchup
         self._rates = rates
@@ -120,6 +122,8 @@ class ReceiverApp:
         except (MissingSecret, VaultError) as error:
             raise Turned(503, error.words, retry_after_s=60) from None
         entry.topic = one.topic
+        if said is not None:
+            self._intake.remember(one, said)
         try:
             async with asyncio.timeout(WRITE_S):
                 kept = await self._writer.keep(one)

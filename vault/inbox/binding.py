@@ -52,7 +52,8 @@ async def bind(listening: Listening) -> socket.socket:
             f"will not listen on {listening.where} without encryption: tokens and links could be read on the way; "
             "give tls_cert and tls_key, or listen on 127.0.0.1 behind a reverse proxy, or say allow_plain"
         )
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio switches Nagle off only where the protocol is named; else each answer on a kept connection waits 40 ms.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         # Started again on the same port at once, although old connections still linger in TIME_WAIT.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +24,8 @@ UNREADABLE_TOPIC = "not understood"
 _NOT_FOUND_TRIES = 3
 """A service that has just announced something may not find it for a moment."""
 _PAUSE_S = (2.0, 600.0)
+_REMEMBERED = 256
+"""Announcements; what was received longer ago is read again."""
 _GIVEN_UP_AFTER = 40
 """Tries, about six hours of them."""
 
@@ -88,13 +91,22 @@ class Intake:
         self._connections = connections
         self._ledger = ledger
         self._now = now
+        self._read: OrderedDict[tuple[str, str], Announcement] = OrderedDict()
+        """What was read when it came in, by account and digest, so that it need not be read twice."""
+
+    def remember(self, one: Receipt, said: Announcement) -> None:
+        """A receipt was kept; what it says is at hand for a while."""
+        self._read[one.account, one.digest] = said
+        if len(self._read) > _REMEMBERED:
+            self._read.popitem(last=False)
 
     async def hear(self, taken: Taken) -> Heard:
         """Read a delivery again that was verified when it came. Raises Unreadable, VaultError."""
         if taken.delivery is None:
             raise Unreadable("the key that it was sealed with is gone")
         provider = await self._connections.connect(taken.account)
-        return Heard(taken, provider, provider.read_delivery(taken.delivery, trusted=True))
+        said = self._read.pop((taken.account, hashlib.sha256(taken.delivery.body).hexdigest()), None)
+        return Heard(taken, provider, said or provider.read_delivery(taken.delivery, trusted=True))
 
     async def confirm(self, heard: Heard) -> Settled:
         """Ask the service about what a delivery only hints at. Raises ProviderError."""

@@ -10,6 +10,7 @@ from vault.errors import VaultError
 from vault.inbox.app import ReceiverApp
 from vault.inbox.gate import Gate
 from vault.inbox.holder import Holder
+from vault.inbox.intake import Intake
 from vault.inbox.rates import Rates
 from vault.inbox.serving import Limits, Listening, Serving
 from vault.inbox.tally import Entry, Tally
@@ -35,6 +36,7 @@ class Receiver:
         rate_per_s: float,
         gate: Gate,
         connections: Connections,
+        intake: Intake,
         ledger: Ledger,
         catchup: Callable[[str, str], Awaitable[str]],
         now: Callable[[], datetime],
@@ -48,6 +50,7 @@ class Receiver:
         self._listening = listening
         self._rate_per_s = rate_per_s
         self._connections = connections
+        self._intake = intake
         self._ledger = ledger
         self._catchup = catchup
         self._now = now
@@ -92,7 +95,9 @@ class Receiver:
         writer = Writer(self._ledger.deliveries.keep)
         everyone = self._rate_per_s * _EVERYONE
         rates = Rates(self._rate_per_s, max(1.0, self._rate_per_s * _BURST_S), everyone)
-        app = ReceiverApp(self.gate, self._connections, writer, self._catchup, rates, self._tally, self._now)
+        app = ReceiverApp(
+            *(self.gate, self._connections, self._intake, writer, self._catchup, rates, self._tally, self._now)
+        )
         serving = Serving(app, self._listening, LIMITS, broke=self._broke)
         try:
             await self.gate.open()

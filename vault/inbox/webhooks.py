@@ -129,7 +129,7 @@ class Webhooks:
         gate = Gate(doors_of(self._config.accounts), self._connections, self._ledger.hooks, self._now)
         rate = self._config.receiver.rate_per_s
         return Receiver(
-            *(listening, rate, gate, self._connections, self._ledger, self._catchup, self._now),
+            *(listening, rate, gate, self._connections, self._intake, self._ledger, self._catchup, self._now),
             holder=Holder(self._config.data),
             kept=kept,
             tell=tell,

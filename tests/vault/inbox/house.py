@@ -25,6 +25,8 @@ from vault.presence import Presence
 from vault.views import DeliveryState, DeliveryView
 
 TOKENS = {"advice": "a" * 40, "rooms": "r" * 40, "standup": "s" * 40}
+AGENTS, ADVICE, ROOMS = "/hooks/agents", f"/hooks/advice/{TOKENS['advice']}", f"/hooks/rooms/{TOKENS['rooms']}"
+BEARER = {"authorization": f"Bearer {TOKENS['standup']}"}
 OPEN = frozenset({DeliveryState.WAITING, DeliveryState.WORKING})
 
 

@@ -1,9 +1,6 @@
 """What the receiver answers, what it keeps, and what comes of it."""
 
 import json
-import socket
-import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -11,21 +8,11 @@ from providers.cronofy.emulator import ACTIVATED, COMPLETE
 from providers.cronofy.webhook import sign
 from providers.emulation import Loopback
 from providers.models import AssetKind, Delivery, RemoteState
-from tests.vault.inbox.house import TOKENS, House, Services
+from tests.vault.inbox.house import ADVICE, AGENTS, BEARER, ROOMS, TOKENS, House
 from tests.vault.world import until
-from vault.errors import VaultError
-from vault.inbox.binding import Listening
-from vault.inbox.gate import digest
-from vault.inbox.views import ReceiverState
 from vault.views import DeliveryState, LocalState, Query
 
 NOT_FOUND = b'{"error":{"code":404,"message":"Not found"},"data":null}'
-AGENTS, ADVICE, ROOMS = "/hooks/agents", f"/hooks/advice/{TOKENS['advice']}", f"/hooks/rooms/{TOKENS['rooms']}"
-
-
-@pytest.fixture
-def house(net: Loopback, tmp_path: Path) -> House:
-    return House(tmp_path, Services.serve(net))
 
 
 # Routes
@@ -282,8 +269,6 @@ async def test_another_app_key_is_nobodys(house: House) -> None:
 
 # ProCONF
 
-BEARER = {"authorization": f"Bearer {TOKENS['standup']}"}
-
 
 async def test_a_late_joiner_gets_the_catch_up(house: House) -> None:
     async with house.receiving() as it:
@@ -341,119 +326,3 @@ async def test_a_service_that_fails_is_a_500(house: House) -> None:
             500,
             b'{"error":{"code":500,"message":"Internal server error"},"data":null}',
         )
-
-
-# Limits, and what goes wrong here
-
-
-async def test_a_ledger_that_is_locked_is_a_503_and_nothing_is_lost(house: House) -> None:
-    async with house.receiving() as it:
-        one = house.services.agent()
-        other = sqlite3.connect(it.desk.config.ledger_path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        said = await it.post(AGENTS, one)
-        assert (said.status, int(said.headers["retry-after"])) == (503, 5)
-        other.execute("ROLLBACK")
-        other.close()
-        assert (await it.post(AGENTS, one)).status in (204, 200)
-        [kept] = await it.processed()
-        assert kept.state is DeliveryState.DONE
-
-
-async def test_a_delivery_can_be_processed_again(house: House) -> None:
-    async with house.receiving() as it:
-        assert (await it.post(AGENTS, house.services.agent())).status == 204
-        [kept] = await it.processed()
-        assert it.desk.webhooks.replay(kept.id)
-        it.worker.nudge()
-        await until(lambda: it.deliveries()[0].outcome == "brought its state up to date")
-        assert not it.desk.webhooks.replay(kept.id + 1)
-
-
-async def test_what_waited_is_processed_at_the_next_start(house: House) -> None:
-    async with house.receiving(process=False) as it:
-        assert (await it.post(AGENTS, house.services.agent())).status == 204
-        assert (await it.post(ROOMS, house.services.recording())).status == 204
-        assert {d.state for d in it.deliveries()} == {DeliveryState.WAITING}
-    async with house.receiving() as it:
-        assert {d.state for d in await it.processed()} == {DeliveryState.DONE}
-        assert len(list(it.desk.assets(Query()))) == 5
-
-
-async def test_too_many_that_wait(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vault.inbox.receiver.MAX_WAITING", 1)
-    async with house.receiving(process=False) as it:
-        assert (await it.post(AGENTS, house.services.agent(1))).status == 204
-        await until(lambda: it.receiver.view().words)
-        assert (await it.post(AGENTS, house.services.agent(2))).status == 503
-        assert (await it.ask("GET", "/healthz")).status == 503
-
-
-async def test_who_guesses_is_slowed_down(house: House) -> None:
-    house.options[""] = "[receiver]\nrate_per_s = 50\n"
-    async with house.receiving() as it:
-        statuses = [(await it.ask("POST", f"/hooks/advice/{number:040d}")).status for number in range(30)]
-        assert statuses[0] == 404
-        assert statuses[-1] == 429
-        assert it.receiver.view().refused["429 too many"] == statuses.count(429)
-
-
-async def test_the_log_tells_nothing_secret(house: House) -> None:
-    async with house.receiving() as it:
-        await it.post(AGENTS, house.services.agent())
-        await it.post(ROOMS, house.services.recording())
-        await it.post(f"/hooks/advice/{'w' * 40}", house.services.archive("a"))
-        await it.ask("GET", "/callCatchUp/town-hall", BEARER)
-        await it.processed()
-    told = repr(house.entries)
-    assert len(house.entries) == 4
-    for secret in (*TOKENS.values(), "w" * 40, house.services.cronofy.api_key, "X-Amz", "/hooks", "town-hall"):
-        assert secret not in told
-
-
-async def test_another_process_that_receives_is_named(house: House) -> None:
-    async with house.receiving() as it:
-        port = int(it.receiver.view().address.rpartition(":")[2])
-        second = it.desk.webhooks.new_receiver(Listening("127.0.0.1", port, None, None))
-        with pytest.raises(VaultError, match=r"another process of this ledger receives: .*:\d+ on http://127.0.0.1"):
-            await second.run()
-        assert second.view().state is ReceiverState.ELSEWHERE
-    taken = socket.create_server(("127.0.0.1", 0))
-    third = it.desk.webhooks.new_receiver(Listening("127.0.0.1", taken.getsockname()[1], None, None))
-    with taken, pytest.raises(VaultError):
-        await third.run()
-    assert third.view().state is ReceiverState.FAILED
-
-
-async def test_a_secret_that_another_process_rotated_is_looked_up_again(house: House) -> None:
-    newer, file = "n" * 40, house.folder / "token"
-    file.touch(0o600)
-    file.write_text(TOKENS["rooms"])
-    house.secrets |= {
-        "REELDESK_SECRET_ROOMS_HOOK_SECRET": "",
-        "REELDESK_SECRET_ROOMS_HOOK_SECRET_FILE": str(file),
-    }
-    async with house.receiving() as it:
-        [rooms] = [view for view in await it.desk.webhooks.addresses() if view.account == "rooms"]
-        assert rooms.address is not None
-        assert rooms.address.reveal().endswith(TOKENS["rooms"])
-        it.desk._ledger.hooks.rotate("rooms", digest(newer), house.clock().timestamp())
-        file.write_text(newer)
-        [rooms] = [view for view in await it.desk.webhooks.addresses() if view.account == "rooms"]
-        assert rooms.address is not None
-        assert rooms.address.reveal().endswith(newer)
-
-
-async def test_an_account_whose_secret_cannot_be_read_keeps_nobody_else_out(house: House) -> None:
-    file = house.folder / "token"
-    file.write_text("t" * 40)
-    file.chmod(0o644)
-    house.secrets |= {
-        "REELDESK_SECRET_ROOMS_HOOK_SECRET": "",
-        "REELDESK_SECRET_ROOMS_HOOK_SECRET_FILE": str(file),
-    }
-    async with house.receiving() as it:
-        assert (await it.post(f"/hooks/rooms/{'t' * 40}", house.services.recording())).status == 404
-        assert (await it.post(AGENTS, house.services.agent())).status == 204
-        [rooms] = [view for view in await it.desk.webhooks.addresses() if view.account == "rooms"]
-        assert "can be read by others" in rooms.problem
