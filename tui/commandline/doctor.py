@@ -1,6 +1,7 @@
 """`doctor`: what a person asks when something does not work. It changes nothing and tells nothing secret."""
 
 import argparse
+import asyncio
 import os
 import platform
 import shutil
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     except ConfigError as fault:
         config, broken = None, fault
     findings = [*_versions(), *_configuration(config, broken), *_places(config), *_secrets(config)]
+    findings += _receiver(config)
     if args.json:
         for each in findings:
             out.record({"subject": each.subject, "state": each.state, "words": each.words})
@@ -159,6 +161,44 @@ def _secrets(config: Config | None) -> Iterator[Finding]:
             yield Finding(settings.name, "warning", "verify = false: the TLS certificate is not checked")
         for field in secret_fields(settings):
             yield _secret(settings, field, secrets)
+
+
+def _receiver(config: Config | None) -> Iterator[Finding]:
+    """Where webhooks are received; whether it is switched on or not, `reeldesk listen` would do it there."""
+    if config is None:
+        return
+    from vault.inbox.binding import Listening, tls_context
+
+    it = config.receiver
+    listening = Listening(it.host, it.port, it.tls_cert, it.tls_key, it.trusted_proxies, it.allow_plain)
+    scheme = "https" if listening.encrypted else "http"
+    public = it.public_url or "the same (no public_url is set)"
+    state = "on" if it.on else "off (`reeldesk listen` receives all the same)"
+    yield Finding("receiver", "ok", f"{state}; listens on {scheme}://{listening.where}; from outside: {public}")
+    try:
+        if tls_context(listening):
+            yield Finding("receiver TLS", "ok", f"{it.tls_cert} and its key {it.tls_key}")
+    except VaultError as fault:
+        yield Finding("receiver TLS", "problem" if it.on else "warning", fault.words)
+    if config.ledger_path.exists():
+        yield from _addresses(it.on)
+
+
+def _addresses(is_on: bool) -> Iterator[Finding]:
+    from vault.desk import Desk
+
+    try:
+        desk = Desk.open(os.environ)
+    except FAULTS:
+        return  # it is told with the ledger
+    try:
+        for view in asyncio.run(desk.webhooks.addresses()):
+            state: Literal["ok", "warning"] = "warning" if view.problem and is_on else "ok"
+            yield Finding(f"{view.account} webhooks", state, view.problem or f"{view.shown} ({view.guard})")
+    except FAULTS as fault:
+        yield Finding("webhooks", "problem", words(fault))
+    finally:
+        desk.close()
 
 
 def _secret(settings: AccountSettings, field: SecretField, secrets: Secrets) -> Finding:

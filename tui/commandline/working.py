@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from tui.commandline.arguments import Commands, command
 from tui.commandline.output import Output
-from tui.commandline.session import on_loop, supervise, with_desk
+from tui.commandline.session import attempt, on_loop, supervise, with_desk
 from tui.commandline.syncing import sync_all
 from tui.commandline.takeover import OPTION, take_over
-from vault.views import TransferState
+from vault.presence import Presence
+from vault.views import DeliveryState, TransferState
 
 if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
     from vault.desk import Desk
@@ -18,15 +19,17 @@ if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
 LOOK_S = 0.5
 """How often a working engine is looked at for what a person should know."""
 _ALL = 1_000_000
+_NAMED = 1_000
+"""Webhooks, newest first, that are named when they could not be processed."""
 _EXAMPLES = """\
   reeldesk work            # until interrupted, as a service
-  reeldesk work --drain    # sync once, then fetch what is queued"""
+  reeldesk work --drain    # sync once, process what webhooks brought, then fetch what is queued"""
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    work = command(commands, "work", "run the engine alone: queue, sync, watch", run, _EXAMPLES)
-    work.add_argument("--drain", action="store_true", help="sync once, and end when the queue is empty")
+    work = command(commands, "work", "run the engine alone: queue, sync, watch, webhooks", run, _EXAMPLES)
+    work.add_argument("--drain", action="store_true", help="sync once, process what waits, end when the queue is empty")
     # A desk that is left starts this; what it is to know comes over stdin, so nobody types it.
     work.add_argument(OPTION, action="store_true", help=argparse.SUPPRESS)
 
@@ -42,6 +45,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 async def _drain(desk: "Desk", out: Output) -> int:
     await sync_all(desk, list(desk.config.accounts), out)
+    await attempt(out, "webhooks", _process_deliveries(desk, out))
     queued = [transfer.asset for transfer in desk.transfers(_ALL) if not transfer.state.ended]
     await desk.new_queue().run(drain=True)
     for identity in queued:
@@ -49,6 +53,20 @@ async def _drain(desk: "Desk", out: Output) -> int:
         if transfer and transfer.state is TransferState.FAILED:
             out.fail(str(identity), transfer.words)
     return out.status
+
+
+async def _process_deliveries(desk: "Desk", out: Output) -> None:
+    """Process the webhooks that wait, whoever received them; what cannot be is named. Raises VaultError."""
+    open_ones = (DeliveryState.WAITING, DeliveryState.WORKING)
+    waiting = {each.id for each in desk.webhooks.deliveries(limit=_NAMED) if each.state in open_ones}
+    presence = await asyncio.to_thread(Presence, desk.config.data / "workers")
+    try:
+        await desk.webhooks.new_worker(presence).drain()
+    finally:
+        await asyncio.to_thread(presence.close)
+    for each in desk.webhooks.deliveries(limit=_NAMED):
+        if each.id in waiting and each.state is not DeliveryState.DONE:
+            out.fail(f"webhook {each.id} of {each.account}", f"{each.topic}: {each.outcome or each.state}")
 
 
 async def _work(desk: "Desk", out: Output) -> int:
@@ -68,7 +86,9 @@ async def _work(desk: "Desk", out: Output) -> int:
 
 def _tell(engine: "Engine", told: dict[str, str], out: Output) -> None:
     """Say once what goes wrong; it is tried again, so it decides nothing about the exit status."""
-    now = {account.name: account.error for account in engine.desk.accounts()} | {"engine": engine.snapshot().trouble}
+    now = {account.name: account.error for account in engine.desk.accounts()}
+    snapshot = engine.snapshot()
+    now |= {"engine": snapshot.trouble, "receiver": snapshot.receiver.words}
     for subject, words in now.items():
         if words and told.get(subject) != words:
             out.note(f"{subject}: {words}")

@@ -1,6 +1,7 @@
 """Who may come in: the account that a path or a bearer token belongs to. Secrets are compared as hashes."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import time
@@ -86,6 +87,9 @@ class Gate:
             except VaultError as error:
                 self.closed[door.account] = error.words
                 continue
+            if not door.is_catchup:  # its client is loaded now, and not while the first delivery waits
+                with contextlib.suppress(VaultError):
+                    await self._connections.connect(door.account)
             if token is not None and len(token.reveal()) >= SHORTEST:
                 now = self._now().timestamp()
                 await asyncio.to_thread(self._hooks.adopt, door.account, digest(token.reveal()), now)

@@ -45,6 +45,7 @@ def test_all_commands_are_there() -> None:
         "account test",
         "secret set",
         "work",
+        "listen",
         "doctor",
     }
 
