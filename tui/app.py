@@ -31,13 +31,15 @@ from tui.screens.leave import LeaveScreen
 from tui.screens.notifications import NotificationsScreen
 from tui.screens.rooms import RoomsScreen
 from tui.screens.transfers import TransfersScreen
+from tui.screens.webhooks import WebhooksScreen
 
 if TYPE_CHECKING:
     from vault.engine import Engine
 
 POLL_S = 0.5
 """At most twice a second is the engine looked at, and only what changed is drawn."""
-SCREENS: tuple[type[ModeScreen], ...] = (DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, AccountsScreen)
+SCREENS: tuple[type[ModeScreen], ...] = (
+    DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, WebhooksScreen, AccountsScreen)  # fmt: skip
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 

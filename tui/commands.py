@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-EVERYWHERE = frozenset({"desk", "transfers", "rooms", "notifications", "accounts"})
+EVERYWHERE = frozenset({"desk", "transfers", "rooms", "notifications", "webhooks", "accounts"})
 DESK = frozenset({"desk"})
 TRANSFERS = frozenset({"transfers"})
 ROOMS = frozenset({"rooms"})
 NOTIFICATIONS = frozenset({"notifications"})
+WEBHOOKS = frozenset({"webhooks"})
 ACCOUNTS = frozenset({"accounts"})
 LISTS = frozenset({"list"})
 """Bound by the widgets that have a cursor, on whatever screen they are."""
@@ -125,7 +126,7 @@ COMMANDS: tuple[Command, ...] = (
         _SEE,
         14,
     ),
-    _c("show.raw", "w", "Raw", "Show the record as the service gave it, secrets redacted.", DESK, _SEE, 12),
+    _c("show.raw", "w", "Raw", "Show the record as the service gave it, secrets redacted.", DESK | WEBHOOKS, _SEE, 12),
     _c("asset.link", "o", "Link", "Send the link to the terminal's clipboard and show it.", DESK, _SEE, 13),
     _c("asset.copy", "y", "Copy", "Choose what to send to the terminal's clipboard.", _RECORDED, _SEE, 13),
     _c("undo", "u", "Undo", "Take the last queueing or marking back.", DESK, _ACT, 15),
@@ -144,6 +145,41 @@ COMMANDS: tuple[Command, ...] = (
         2,
     ),
     _c("form.edit", "i,enter", "Edit", "Go into the form.", NOTIFICATIONS, _FORM, 3),
+    _c("hook.receive", "l", "Receive", "Switch the receiver of webhooks on or off.", WEBHOOKS, _ACT, 1),
+    _c("view.next", "tab", "View", "Deliveries, addresses, what was missed, in turn.", WEBHOOKS, _SEE, 2),
+    _c("view.previous", "shift+tab", "View before", "The same in the other direction.", WEBHOOKS, _SEE),
+    _c("hook.again", "t", "Again", "Process the delivery once more, from what is kept of it.", WEBHOOKS, _ACT, 3),
+    _c(
+        "hook.register",
+        "n",
+        "Register",
+        "Register a webhook at the service: choose its topic. Asks first.",
+        WEBHOOKS,
+        _ACT,
+        4,
+    ),
+    _c(
+        "hook.delete", "x", "Delete", "Delete the webhook's registration at the service. Asks first.", WEBHOOKS, _ACT, 5
+    ),
+    _c(
+        "hook.rotate",
+        "T",
+        "Rotate",
+        "Make a new secret for the account's address; the one before is taken for an hour more. Asks first.",
+        WEBHOOKS,
+        _ACT,
+        6,
+    ),
+    _c(
+        "hook.copy",
+        "y",
+        "Copy",
+        "Send the whole address, a secret, or the payload to the terminal's clipboard.",
+        WEBHOOKS,
+        _SEE,
+        7,
+    ),
+    _c("hook.refresh", "r", "Refresh", "Ask the services again: registrations, reports, misses.", WEBHOOKS, _ACT, 8),
     _c("account.check", "c", "Check", "Make the cheapest honest call and say what works.", ACCOUNTS, _ACT, 1),
     _c("mode.desk", "1", "Desk", "Meetings and their recordings.", EVERYWHERE, _GO),
     _c("mode.transfers", "2", "Transfers", "The queue, running and ended.", EVERYWHERE, _GO),

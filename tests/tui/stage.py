@@ -7,7 +7,7 @@ screens show stands still.
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from providers.text import safe_text
 from tui.app import DeskApp
 from vault.desk import Desk
 from vault.engine import Engine, Snapshot
+from vault.inbox.receiving import Receiving
 from vault.ledger.claiming import Claim, Terms
 from vault.proof import Check, Outcome, Proof
 
@@ -193,6 +194,7 @@ class StageEngine:
         self._up = threading.Event()
         self._running: frozenset[AssetId] = frozenset()
         self._made = Snapshot(revision=1, online=True)
+        self._receiving: Receiving | None = None
         self.transfers_from_ledger()
 
     def run(self) -> None:
@@ -203,12 +205,22 @@ class StageEngine:
 
     def stop(self) -> None:
         if not self.stopped.is_set() and not self.loop.is_closed():
+            if self._receiving is not None and self.loop.is_running():
+                asyncio.run_coroutine_threadsafe(self._receiving.switch(False), self.loop).result(5)
             self.loop.call_soon_threadsafe(self.loop.stop)
         self.stopped.set()
 
     def do(self, call: Callable[[Desk], Coroutine[Any, Any, T]]) -> "concurrent.futures.Future[T]":
         self._up.wait(5)
         return asyncio.run_coroutine_threadsafe(call(self.desk), self.loop)
+
+    async def receive(self, on: bool) -> str:
+        """Switch a real receiver; nothing is processed."""
+        if self._receiving is None:
+            self._receiving = Receiving(self.desk.webhooks, self.desk.config.data / "workers")
+        words = await self._receiving.switch(on)
+        self.set(receiver=self._receiving.view())
+        return words
 
     def snapshot(self) -> Snapshot:
         return self._made
@@ -273,11 +285,15 @@ def trouble(engine: StageEngine) -> None:
 
 
 @contextmanager
-def stage(folder: Path, *, config: str = CONFIG, filled: bool = True) -> Iterator[StageEngine]:
-    """A desk and its engine in a folder."""
+def stage(
+    folder: Path, *, config: str = CONFIG, filled: bool = True, secrets: Mapping[str, str] | None = None
+) -> Iterator[StageEngine]:
+    """A desk and its engine in a folder. `secrets`: `ACCOUNT/NAME` to value."""
     path = folder / "config.toml"
     path.write_text(config.format(folder=folder))
     environ = {"REELDESK_CONFIG": str(path), "REELDESK_DATA": str(folder / "data")}
+    for name, value in (secrets or {}).items():
+        environ["REELDESK_SECRET_" + name.upper().replace("-", "_").replace("/", "_")] = value
     desk = Desk.open(environ, now=lambda: NOW)
     try:
         if filled:

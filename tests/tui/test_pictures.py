@@ -15,6 +15,7 @@ MODES = {
     "transfers": ("2", "2 queued, 2 running"),
     "rooms": ("3", "Budget is agreed"),
     "notifications": ("4", "could not be read"),
+    "webhooks": ("5", "Addresses 4"),
     "accounts": ("6", "api_key not looked up yet"),
 }
 

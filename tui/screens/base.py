@@ -86,8 +86,6 @@ class ModeScreen(Screen[None]):
 
     def why_not(self, command: str) -> str:
         """Why a command cannot act now; "" when it can."""
-        if command == "mode.webhooks":
-            return "webhooks have no screen yet: `reeldesk ingest` takes them in, and what they announce is on the desk"
         if command.startswith("account."):
             return "" if len(self.context.desk.config.accounts) > 1 else "there is no other account"
         return ""
@@ -161,6 +159,10 @@ class ModeScreen(Screen[None]):
     def do_mode_notifications(self) -> None:
         """To mode 4."""
         self._mode("notifications")
+
+    def do_mode_webhooks(self) -> None:
+        """To mode 5."""
+        self._mode("webhooks")
 
     def do_mode_accounts(self) -> None:
         """To mode 6."""

@@ -84,12 +84,7 @@ class Receiving:
         return f"webhooks are not received: {view.words}" if view.words else "webhooks are not received"
 
     async def _start(self) -> None:
-        try:
-            listening = self._webhooks.listening()
-            self._receiver = self._webhooks.new_receiver(listening, kept=self._nudge)
-        except VaultError as error:
-            self._trouble = error.words
-            return
+        self._receiver = self._webhooks.new_receiver(self._webhooks.listening(), kept=self._nudge)
         started = asyncio.Event()
         self._running = asyncio.create_task(self._receive(self._receiver, started))
         await started.wait()
