@@ -82,6 +82,11 @@ class Camera:
         svg = re.sub(r",\s*url\([^)]*\) format\([^)]*\)", "", svg)  # no fonts from elsewhere
         self.taken[name] = _LEADING.sub(_moved_in, svg)
 
+    def text(self) -> str:
+        """What is shown, as plain text."""
+        lines = self.app.screen._compositor.render_strips()  # as the pictures themselves are made
+        return "\n".join(line.text for line in lines)
+
     def settled(self) -> bool:
         """Everything is known, and nothing runs."""
         snapshot = self.engine.snapshot()
@@ -106,6 +111,11 @@ async def wide(camera: Camera) -> None:
     await camera.press("4")
     await camera.until(lambda: not camera.engine.snapshot().syncing, "the form")
     await camera.take("notifications")
+    await camera.press("5", "right_square_bracket", "right_square_bracket", "j")
+    await camera.take("webhooks")
+    await camera.press("left_square_bracket", "left_square_bracket", "tab", "j", "j")
+    await camera.until(lambda: "● ours" in camera.text(), "the subscriptions")
+    await camera.take("addresses")
     await camera.press("6")
     await camera.take("accounts")
     await camera.press("1", "question_mark")
@@ -127,7 +137,7 @@ async def narrow(camera: Camera) -> None:
 async def play(size: tuple[int, int], script: Callable[[Camera], Awaitable[None]], theme: str = "") -> Stage:
     """Run a script over a demo of its own."""
     shutil.rmtree(STAGE, ignore_errors=True)
-    with Demo(STAGE, now=STORY_TIME.timestamp) as demo:
+    with Demo(STAGE, now=STORY_TIME.timestamp, hook_secret=lambda: "made-up-for-the-pictures") as demo:
         config = demo.folder / "config.toml"  # nobody is asked by itself: a picture could show just that
         config.write_text(config.read_text("utf-8").replace("poll_s = 3", "poll_s = 0"), "utf-8")
         engine = Engine(Desk.open(demo.environ, now=lambda: STORY_TIME))

@@ -137,7 +137,7 @@ def delivery_columns(context: Context, narrow: Callable[[], bool]) -> tuple[Colu
         Column("UTC", 11, 2, time),
         Column("Account", 8, 3, lambda view: ((plain(view.account), ""),)),
         Column("What", _WHAT, 1, what, flex=True),
-        Column("Verified", 12, 4, lambda view: ((plain(view.verified), "dim"),)),
+        Column("Verified", 12, 4, lambda view: ((plain(view.verified), "dim"),), flex=True),
         Column("Outcome", 21, 0, outcome, flex=True),
         Column("Rep", 3, 5, again, right=True),
     )

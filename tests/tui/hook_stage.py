@@ -80,7 +80,7 @@ def deliver(desk: Desk) -> None:
     deliveries.postpone(Taken(late.id, "rooms", late.fence, 3, None), words, soon.timestamp())
     done(desk, keep(desk, 9, "agents", "recording_ready", signed), "agents", "brought its state up to date")
     known = keep(desk, 3, "advice", AVAILABLE, secret, key="same")
-    done(desk, known, "advice", "1 new of 1; confirmed by the service")
+    done(desk, known, "advice", "1 new asset; confirmed by the service")
     keep(desk, 3, "advice", AVAILABLE, secret, key="same")
     keep(desk, 3, "advice", AVAILABLE, secret, key="same")
     keep(desk, 1, "agents", "transcript_ready", signed, owner="")

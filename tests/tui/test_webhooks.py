@@ -48,7 +48,7 @@ async def test_deliveries_stand_newest_first_with_their_outcome(hooks: Hooks, si
         await until(pilot, lambda: "archiveId" in about(pilot))
         for words in (
             f"advice: {AVAILABLE}",
-            "state ● done: 1 new of 1; confirmed by the service",
+            "state ● done: 1 new asset; confirmed by the service",
             "came 2026-11-22 14:02:00 UTC from 203.0.113.7, and 2 times more",
             "verified secret address",
             "kept as it came, sealed; t processes it once more",

@@ -147,7 +147,7 @@ async def test_a_delivery_that_could_not_be_confirmed_is_confirmed_when_it_comes
     await desk.take_in("advice", delivery(it))
     assert desk.asset(A) is not None
     [kept] = desk.webhooks.deliveries()
-    assert (kept.state, kept.outcome) == (DeliveryState.DONE, "1 new of 1; confirmed by the service")
+    assert (kept.state, kept.outcome) == (DeliveryState.DONE, "1 new asset; confirmed by the service")
 
 
 async def test_a_forged_delivery_brings_only_what_the_service_says(it: World, desk: Desk) -> None:

@@ -65,11 +65,16 @@ def outcome(recorded: Recorded, warnings: tuple[str, ...], *, confirmed: bool) -
     if not recorded.meetings + recorded.assets:
         words = "nothing to record"
     elif recorded.new:
-        words = f"{recorded.new} new of {recorded.assets}"
+        all_new = recorded.new == recorded.assets
+        words = _assets(recorded.new, "new ") if all_new else f"{recorded.new} new of {_assets(recorded.assets)}"
     else:
         words = "brought its state up to date" if recorded.assets else "a meeting, no recording yet"
     told = (words, "confirmed by the service" if confirmed else "", *(f"suspicious: {warning}" for warning in warnings))
     return "; ".join(part for part in told if part)
+
+
+def _assets(number: int, adjective: str = "") -> str:
+    return f"{number} {adjective}asset{'' if number == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)

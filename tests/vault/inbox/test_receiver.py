@@ -70,7 +70,7 @@ async def test_an_agent_is_announced(house: House) -> None:
         assert (await it.post(AGENTS, one)).status == 204
         [kept] = await it.processed()
         assert (kept.account, kept.topic, kept.state) == ("agents", COMPLETE, DeliveryState.DONE)
-        assert (kept.outcome, kept.duplicates, kept.source) == ("4 new of 4", 0, "127.0.0.1")
+        assert (kept.outcome, kept.duplicates, kept.source) == ("4 new assets", 0, "127.0.0.1")
         assert kept.verified == "HMAC-SHA256 of the body, by the API key"
         assert {a.identity.kind for a in it.desk.assets(Query())} == {
             *(AssetKind.DASHBOARD, AssetKind.TRANSCRIPT, AssetKind.AUDIO, AssetKind.VIDEO)
