@@ -221,3 +221,27 @@ def test_windows_forget_the_one_used_longest_ago() -> None:
     assert (windows.get(3), windows.get(13), windows.get(54), windows.get(55)) == (3, None, 54, None)
     assert windows.missing(0, 59) == [1, 2, 3, 4]
     assert windows.held == 15
+
+
+class Growing(Counting):
+    """Whenever a row's place was asked for, three more come in above all."""
+
+    def position(self, key: Hashable) -> int | None:
+        place = super().position(key)
+        self.first -= 3
+        self.total += 3
+        return place
+
+
+async def test_rows_that_come_in_while_it_reads_do_not_move_the_cursor_from_its_row() -> None:
+    app = Stand(Growing(1_000))
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.total == 1_000)
+        for _ in range(5):
+            await pilot.press("j")
+        assert app.table.current == 5
+        for again in range(1, 4):
+            app.table.reload()
+            await until(pilot, lambda again=again: app.table.total == 1_000 + 3 * (again - 1))
+            await until(pilot, lambda again=again: app.table.cursor == 5 + 3 * again)
+            assert app.table.current == 5

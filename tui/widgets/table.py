@@ -186,6 +186,9 @@ class Table(Inked, Generic[Row], can_focus=True):
         except FAULTS as error:
             self.post_message(self.Failed(words_of(error)))
             return
+        if cursor == place:  # rows that came in since it was measured moved it on
+            place = fresh.find(lambda row: source.key(row) == key)
+            cursor, top = (cursor, top) if place is None else (place, top + place - cursor)
         # Keys pressed meanwhile count from where the cursor comes to stand.
         moved = self.cursor - start
         self._swap(fresh, total, min(max(cursor + moved, 0), max(total - 1, 0)), top)

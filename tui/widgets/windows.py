@@ -1,7 +1,7 @@
 """Rows by window: a few windows of a long result are held, never the whole."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 Row = TypeVar("Row")
@@ -31,6 +31,14 @@ class Windows(Generic[Row]):
             return None
         self._windows.move_to_end(number)
         return rows[place]
+
+    def find(self, wanted: Callable[[Row], bool]) -> int | None:
+        """Where a row stands, among those that are held."""
+        for number, rows in self._windows.items():
+            for place, row in enumerate(rows):
+                if wanted(row):
+                    return number * self.size + place
+        return None
 
     def put(self, number: int, rows: Sequence[Row]) -> None:
         """Hold a window; another goes when there are too many."""
