@@ -30,6 +30,7 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
     for name in _DROPPED:
         os.environ.pop(name, None)
     from tui.app import DeskApp
+    from tui.collecting import collect_rarely
     from tui.commandline.takeover import hand_over
     from vault.desk import Desk
     from vault.engine import Engine
@@ -37,6 +38,7 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
     desk = Desk.open(environ)
     try:
         app = DeskApp(Engine(desk), banner=banner, hand_over=partial(hand_over, environ=environ) if outlived else None)
+        collect_rarely()
         app.run()
         return app.return_code or 0
     finally:
