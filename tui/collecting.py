@@ -8,7 +8,8 @@ _FEW, _SOME, _ALL = 10_000, 20, 100
 def collect_rarely() -> None:
     """What is there now is never looked at again, and full collections become rare.
 
-    A full collection holds all threads: of the desk's slowest keys it made 80 ms out of 40 (measured, 99th of 100).
+    A full collection holds all threads: the slowest of a hundred keys waited 80 ms before, 40 ms after (measured on a
+    desk at rest, on a shared machine of 2 cores).
     """
     gc.freeze()
     gc.set_threshold(_FEW, _SOME, _ALL)

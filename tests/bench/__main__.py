@@ -1,6 +1,6 @@
 """`make bench`: what reeldesk's complete path costs beside public tools, in one run on one machine.
 
-python -m tests.bench [--rounds 5] [--only plain,tls,small,medium,memory,ticks] [--mib 1024]
+python -m tests.bench [--rounds 5] [--only plain,tls,small,medium,memory,ticks,receiving] [--mib 1024]
     [--write docs/benchmarks.md [--notes FILE]] [--save FILE | --load FILE] [--folder FOLDER] [--seed 3]
 """
 
@@ -10,17 +10,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from tests.bench import machine, results
-from tests.bench.page import markdown
+from tests.bench import machine, receiving, results
+from tests.bench.page import drawn, markdown, receiving_section, renewed
+from tests.bench.receiving import Received
 from tests.bench.report import text
 from tests.bench.results import BenchError, Results
 from tests.bench.running import Bench
 from tests.bench.servers import Server, nginx
-from tests.bench.workloads import AT_ONCE, FULL_MIB, GROUPS, ROUNDS, WARM, make_file, make_sources, workloads
+from tests.bench.workloads import AT_ONCE, FULL_MIB, ROUNDS, WARM, make_file, make_sources, workloads
+from tests.bench.workloads import GROUPS as FETCHING
+
+GROUPS = (*FETCHING, receiving.GROUP)
 
 
 def arguments() -> argparse.Namespace:
@@ -79,6 +84,59 @@ def stop(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured, or was saved once; None: not this time."""
+
+    fetched: Results | None
+    received: Received | None
+
+    @classmethod
+    def now(cls, args: argparse.Namespace) -> "Measured":
+        """Measure what is asked for. Raises BenchError."""
+        fetched = measure(args) if set(args.only) - {receiving.GROUP} else None
+        received = None
+        if receiving.GROUP in args.only:
+            received = receiving.measure(args.folder, args.rounds, args.seed, f"{datetime.now(UTC):%Y-%m-%d}", tell)
+        return cls(fetched, received)
+
+    @classmethod
+    def saved(cls, path: Path) -> "Measured":
+        """What `save` wrote. Raises BenchError."""
+        beside = _beside(path)
+        received = receiving.load(beside) if beside.exists() else None
+        return cls(results.load(path) if path.exists() or received is None else None, received)
+
+    def save(self, path: Path) -> None:
+        """Keep all figures, those of webhooks in a file beside."""
+        if self.fetched is not None:
+            results.save(self.fetched, path)
+        if self.received is not None:
+            receiving.save(self.received, _beside(path))
+
+    def tables(self) -> str:
+        """For a terminal."""
+        fetched = text(self.fetched) if self.fetched is not None else ""
+        received = receiving.text(self.received) if self.received is not None else ""
+        return "\n\n".join(part for part in (fetched, received) if part)
+
+    def page(self, before: str, notes: str) -> str:
+        """The page with what was measured in it; what was not stays as it is on the page `before`.
+
+        `notes` belong to the fetching, if there is any, else to the webhooks.
+        """
+        page = before
+        if self.fetched is not None:
+            page = renewed(markdown(self.fetched, notes, AT_ONCE), receiving_section(before))
+        if self.received is not None:
+            page = renewed(page, receiving.section(self.received, "" if self.fetched else notes, drawn))
+        return page
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(f".{receiving.GROUP}.json")
+
+
 def main() -> int:
     """Measure, print, write. The status: 0, also where bars are missed; 1 when a run failed; 2 without the tools."""
     args = arguments()
@@ -86,23 +144,25 @@ def main() -> int:
     if args.load is None and not machine.supported():
         tell("the bench reads /proc, so it needs Linux")
         return 2
-    if args.load is None and (missing := machine.missing()):
+    fetches = args.load is None and set(args.only) - {receiving.GROUP}
+    if fetches and (missing := machine.missing()):
         tell(f"not installed: {', '.join(missing)}; on Debian or Ubuntu: {machine.INSTALL}")
         return 2
     try:
-        found = measure(args) if args.load is None else results.load(args.load)
+        found = Measured.now(args) if args.load is None else Measured.saved(args.load)
     except BenchError as error:
         tell(str(error))
         return 1
     except KeyboardInterrupt:
         return 130
-    print(text(found))
+    print(found.tables())
     if args.save is not None:
-        results.save(found, args.save)
+        found.save(args.save)
     if args.write is not None:
         args.write.parent.mkdir(parents=True, exist_ok=True)
+        before = args.write.read_text() if args.write.exists() else ""
         notes = args.notes.read_text() if args.notes is not None else ""
-        args.write.write_text(markdown(found, notes, AT_ONCE))
+        args.write.write_text(found.page(before, notes))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.bench import receiving
 from tests.bench.report import BAR_HEAD, Row, bars, caution, remark, table
 from tests.bench.results import Results
 from tests.bench.tools import shown
@@ -39,12 +40,12 @@ def markdown(results: Results, notes: str, workers: int) -> str:
     parts = [
         "# Benchmarks",
         f"Written by `make bench` on {results.day}; not edited by hand.",
-        *(["## Bars", _table(BAR_HEAD, [bar.row() for bar in found]), caution(results)] if found else []),
+        *(["## Bars", drawn(BAR_HEAD, [bar.row() for bar in found]), caution(results)] if found else []),
         *(["## What the figures say", notes.strip()] if notes.strip() else []),
         "## Figures",
     ]
     for workload in results.workloads:
-        parts += [f"### {workload.title}", _table(*table(results, workload)), remark(results, workload)]
+        parts += [f"### {workload.title}", drawn(*table(results, workload)), remark(results, workload)]
     parts += [
         "## The machine",
         "\n".join(f"- {name}: {words}" for name, words in results.machine.items()),
@@ -56,6 +57,30 @@ def markdown(results: Results, notes: str, workers: int) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(head: Row, rows: Sequence[Row]) -> str:
+def drawn(head: Row, rows: Sequence[Row]) -> str:
+    """A table as Markdown."""
     rule = ("---", *("---:" for _ in head[1:]))
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
+
+
+_NEXT = "\n## "
+_BEFORE = "\n## The machine"
+
+
+def receiving_section(page: str) -> str:
+    """The section about webhooks of a page; "" when it has none."""
+    begin = page.find(f"{_NEXT}{receiving.TITLE}\n")
+    if begin < 0:
+        return ""
+    end = page.find(_NEXT, begin + 1)
+    return page[begin + 1 : end + 1 if end >= 0 else len(page)].rstrip("\n") + "\n"
+
+
+def renewed(page: str, section: str) -> str:
+    """The page with this section about webhooks instead of its own one; it stands before the machine."""
+    if not section:
+        return page
+    page = page.replace(receiving_section(page) + "\n", "") if receiving_section(page) else page
+    at = page.find(_BEFORE)
+    before, after = (page[: at + 1], page[at + 1 :]) if at >= 0 else (page and f"{page.rstrip()}\n\n", "")
+    return before + section + (f"\n{after}" if after else "")
