@@ -21,6 +21,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from vault.inbox.heads import refusal
+
 LINGER_S = 1.0
 """So long may a connection take to close before it is cut."""
 
@@ -311,16 +313,20 @@ class Connection(H11Protocol):
 
 
 def _bounded(app: ASGIApp, head_bytes: int) -> ASGIApp:
-    """Refuse heads over `head_bytes`: h11 sees to that only while a head is incomplete, not when it came at once."""
+    """Refuse what no address takes: heads that leave open where the body ends, and those over `head_bytes`.
+
+    h11 sees to the size only while a head is incomplete, not when it came at once.
+    """
 
     async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
         size = len(scope["raw_path"]) + len(scope["query_string"])
         size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
-        if size <= head_bytes:
+        status = 431 if size > head_bytes else refusal(scope["headers"])
+        if status is None or status == 413:  # how much is too much, the app knows of each address
             await app(scope, receive, send)
             return
         headers = [(b"content-length", b"0"), (b"connection", b"close")]
-        await send({"type": "http.response.start", "status": 431, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
     return bounded

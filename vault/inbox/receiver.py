@@ -109,6 +109,8 @@ class Receiver:
             self._state = ReceiverState.OFF
         except VaultError as error:
             other = await asyncio.to_thread(self._holder.other)
+            if not other.endswith(f":{self._listening.port}"):
+                other = ""  # on another port it is in nobody's way
             self._state = ReceiverState.ELSEWHERE if other else ReceiverState.FAILED
             self._words = f"another process of this ledger receives: {other}" if other else error.words
             raise VaultError(self._words) from None

@@ -28,15 +28,12 @@ class Receiving:
         self._running: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
         self._trouble = ""
-        """Why nothing is processed, or would not be if that ended now."""
-        self._has_ended = False
+        """Why nothing is processed, in words, while there is no worker."""
 
     @property
     def trouble(self) -> str:
         """Why nothing can be processed, in words; "" when it can."""
-        if self._worker is None or self._has_ended:
-            return self._trouble
-        return self._worker.trouble
+        return self._trouble if self._worker is None else self._worker.trouble
 
     def view(self) -> ReceiverView:
         """How the receiver stands."""
@@ -50,10 +47,10 @@ class Receiving:
             while True:
                 await self._process()
         finally:
-            self._has_ended = True
             await asyncio.shield(self._stop())
 
     async def _process(self) -> None:
+        """Process until cancelled, or until a fault of ours: the delivery that met it has failed, the rest goes on."""
         try:
             presence = await asyncio.to_thread(Presence, self._workers)
         except VaultError as error:
@@ -62,14 +59,24 @@ class Receiving:
             return
         self._trouble = ""
         self._worker = self._webhooks.new_worker(presence)
-        self._trouble = "the processing of webhooks broke off; what comes in is kept until the next start"
+        working = asyncio.create_task(self._worker.run())
         try:
-            await self._worker.run()
-        except asyncio.CancelledError:
-            self._trouble = ""
-            raise
+            await asyncio.wait((working,))
         finally:
+            working.cancel()
+            await asyncio.wait((working,))
+            self._worker = None
             presence.close()
+        await self._pause_after(working)
+
+    async def _pause_after(self, working: "asyncio.Task[None]") -> None:
+        fault = None if working.cancelled() else working.exception()
+        if fault is not None:
+            name = type(fault).__name__
+            self._trouble = f"a fault of reeldesk broke off the processing of webhooks ({name}); it begins again"
+            told = {"message": "the processing of webhooks broke off", "exception": fault}
+            asyncio.get_running_loop().call_exception_handler(told)
+        await asyncio.sleep(_AGAIN_S)
 
     async def switch(self, on: bool) -> str:
         """Switch the receiver on or off; gives words of how it stands then. Never raises for what keeps it off."""

@@ -1,8 +1,15 @@
 """What came to the receiver: counted for the desk, and told line by line where that is wanted."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from vault.inbox.rates import Rates
+
+TOLD_PER_S = 1.0
+"""Of requests that brought nothing, so many are told: anybody may send as many as they like, and a log is on a disk."""
+TOLD_AT_ONCE = 100.0
 
 
 @dataclass(slots=True)
@@ -26,10 +33,18 @@ class Entry:
 
 
 class Tally:
-    """Counts since it was made; `tell` gets every entry."""
+    """Counts since it was made. `tell` gets every delivery and catch-up; of the rest a few, and how many it missed.
 
-    def __init__(self, tell: Callable[[Entry], None] = lambda entry: None) -> None:
+    `clock` is in seconds, monotonic.
+    """
+
+    def __init__(
+        self, tell: Callable[[Entry], None] = lambda entry: None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._tell = tell
+        self._clock = clock
+        self._rest = Rates(TOLD_PER_S, TOLD_AT_ONCE, TOLD_PER_S)
+        self._untold = 0
         self.accepted = 0
         self.repeated = 0
         self.catchups = 0
@@ -45,7 +60,18 @@ class Tally:
             self.repeated += 1
         elif entry.topic:
             self.accepted += 1
-        self._tell(entry)
+        if entry.topic and entry.status < 400:
+            self._tell(entry)
+        elif self._rest.allow("", self._clock()) is None:
+            self._tell(self._with_untold(entry))
+        else:
+            self._untold += 1
+
+    def _with_untold(self, entry: Entry) -> Entry:
+        if self._untold:
+            entry.words = f"{entry.words} (not told before it: {self._untold})".lstrip()
+            self._untold = 0
+        return entry
 
 
 _NAMES = {

@@ -9,8 +9,9 @@ from providers.base import ProviderError
 from vault.errors import VaultError
 from vault.inbox.intake import Heard, Intake
 from vault.ledger import Ledger
-from vault.ledger.deliveries import Taken
+from vault.ledger.deliveries import LEASE_S, Settled, Taken
 from vault.presence import Presence
+from vault.views import DeliveryState
 
 LOOK_S = 0.5
 AT_ONCE = 64
@@ -18,6 +19,7 @@ AT_ONCE = 64
 ASKING = 4
 """Questions to services at a time."""
 _RETRY_S = 5.0
+_RENEW_S = LEASE_S / 4
 _DOWN_S = 2.0
 """A service that did not answer is not asked about the next delivery at once."""
 
@@ -32,7 +34,10 @@ class Worker:
         self._now = now
         self._nudged = asyncio.Event()
         self._asking = asyncio.Semaphore(ASKING)
-        self._questions: set[asyncio.Task[None]] = set()
+        self._questions: dict[asyncio.Task[None], Taken] = {}
+        self._renewed_at = 0.0
+        self._faults: list[tuple[Taken, BaseException]] = []
+        """Faults of ours that processing ended with."""
         self._down: dict[str, tuple[float, ProviderError]] = {}
         """Accounts whose service did not answer just now: until when it is not asked again, and why."""
         self.trouble = ""
@@ -43,7 +48,7 @@ class Worker:
         self._nudged.set()
 
     async def run(self) -> None:
-        """Process what waits, until cancelled."""
+        """Process what waits, until cancelled. A fault of ours ends it; the delivery that met it has failed then."""
         try:
             while True:
                 try:
@@ -81,20 +86,56 @@ class Worker:
 
     async def _round(self) -> bool:
         """Whether there was anything to do. What needs no question is written down at once, all together."""
+        await self._end_faulty()
+        await self._renew()
         taken = await asyncio.to_thread(self._take, AT_ONCE - len(self._questions))
-        settled = []
-        for each in taken:
-            try:
-                heard = await self._intake.hear(each)
-                if heard.said.confirm:
-                    self._ask(heard)
-                else:
-                    settled.append(await self._intake.confirm(heard))
-            except (ProviderError, VaultError) as error:
-                await self._intake.put_off(each, error)
-        if settled:
-            await self._intake.settle(settled)
+        begun = await asyncio.gather(*(self._begin(each) for each in taken), return_exceptions=True)
+        self._faults += [(one, e) for one, e in zip(taken, begun, strict=True) if isinstance(e, BaseException)]
+        await self._settle([each for each in begun if isinstance(each, Settled)])
+        await self._end_faulty()
         return bool(taken)
+
+    async def _begin(self, taken: Taken) -> Settled | None:
+        """What a delivery brought; None when the service is asked about it, or it was put off."""
+        try:
+            heard = await self._intake.hear(taken)
+            if not heard.said.confirm:
+                return await self._intake.confirm(heard)
+            self._ask(heard)
+        except (ProviderError, VaultError) as error:
+            await self._intake.put_off(taken, error)
+        return None
+
+    async def _settle(self, settled: list[Settled]) -> None:
+        """Write it down together; what a fault of ours keeps from it, one by one, so that the rest is not kept, too."""
+        if not settled:
+            return
+        [fault] = await asyncio.gather(self._intake.settle(settled), return_exceptions=True)
+        if isinstance(fault, VaultError):
+            raise fault
+        if fault is not None and len(settled) == 1:
+            self._faults.append((settled[0].taken, fault))
+        elif fault is not None:
+            for each in settled:
+                await self._settle([each])
+
+    async def _end_faulty(self) -> None:
+        """What met a fault of ours is not taken again by itself: whatever is behind it would wait for ever."""
+        faults, self._faults = self._faults, []
+        for taken, fault in faults:
+            if not isinstance(fault, VaultError):
+                words = f"a fault of reeldesk ended its processing ({type(fault).__name__})"
+                await asyncio.to_thread(self._ledger.deliveries.end, taken, DeliveryState.FAILED, words)
+        for _, fault in faults:
+            raise fault
+
+    async def _renew(self) -> None:
+        """A slow service may have more to answer than fits into a lease: what is in hand stays there."""
+        now = asyncio.get_running_loop().time()
+        if self._questions and now >= self._renewed_at + _RENEW_S:
+            self._renewed_at = now
+            in_hand = list(self._questions.values())
+            await asyncio.to_thread(self._ledger.deliveries.renew, in_hand, self._now().timestamp())
 
     def _take(self, room: int) -> tuple[Taken, ...]:
         deliveries = self._ledger.deliveries
@@ -105,14 +146,17 @@ class Worker:
 
     def _ask(self, heard: Heard) -> None:
         question = asyncio.get_running_loop().create_task(self._confirm(heard))
-        self._questions.add(question)
+        self._questions[question] = heard.taken
         question.add_done_callback(self._answered)
 
     def _answered(self, question: asyncio.Task[None]) -> None:
-        self._questions.discard(question)
+        taken = self._questions.pop(question)
         self._nudged.set()
-        if not question.cancelled() and isinstance(failure := question.exception(), VaultError):
+        failure = None if question.cancelled() else question.exception()
+        if isinstance(failure, VaultError):
             self.trouble = failure.words
+        elif failure is not None:
+            self._faults.append((taken, failure))
 
     async def _confirm(self, heard: Heard) -> None:
         account, loop = heard.taken.account, asyncio.get_running_loop()

@@ -6,11 +6,14 @@ not understood) `unreadable`. A fence that grows with every taking says whose ou
 
 import base64
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from providers.models import Delivery, Listing
+from providers.text import safe_text
+from vault.errors import LedgerError
 from vault.ledger.database import Database, show
 from vault.ledger.recording import Recorded, Recorder
 from vault.ledger.rows import instant, moment
@@ -22,6 +25,7 @@ LEASE_S = 120.0
 _COLUMNS = """id, account, topic, verified, state, outcome, received_at, duplicates, source, tries, not_before,
     sealed IS NOT NULL AS is_kept"""
 _OPEN = "state IN ('waiting', 'working')"
+_MAX_SOURCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Receipt:
     """Hex SHA-256 of the bytes."""
     delivery: Delivery = field(repr=False)
     source: str
-    """The address it came from."""
+    """The address it came from: what a trusted proxy says, which may be any text."""
     received_at: float
     readable: bool = True
 
@@ -75,22 +79,31 @@ class Settled:
 
 
 class Deliveries:
-    """The ledger's verbs `keep`, `take`, `settle`, `postpone`, `end` and `replay`. Times in unix seconds."""
+    """The ledger's verbs `keep`, `take`, `renew`, `settle`, `postpone`, `end` and `replay`. Times in unix seconds."""
 
     def __init__(self, database: Database, sealer: Sealer, recorder: Recorder) -> None:
         self._database = database
         self._sealer = sealer
         self._recorder = recorder
+        self._file = _file(database)
 
     def keep(self, receipts: Sequence[Receipt], owner: str = "") -> tuple[Kept, ...]:
         """Keep deliveries, all in one transaction: they are on disk when this ends. Raises LedgerError.
 
-        A repetition is counted; one with other bytes is processed as well. `owner`: who processes them at once, also
-        those that came before and still wait.
+        A repetition is counted; one with other bytes, or of one that failed, is processed as well. `owner`: who
+        processes them at once, also those that came before and still wait.
         """
         sealed = [self._sealer.seal_bytes(_packed(receipt.delivery)) for receipt in receipts]
         with self._database.write() as connection:
-            return tuple(self._keep(connection, r, s, owner) for r, s in zip(receipts, sealed, strict=True))
+            kept = tuple(self._keep(connection, r, s, owner) for r, s in zip(receipts, sealed, strict=True))
+        self._check_file()
+        return kept
+
+    def _check_file(self) -> None:
+        """SQLite goes on writing into a file that was removed, or replaced by a backup: nobody finds it there again."""
+        if _file(self._database) != self._file:
+            path = self._database.path
+            raise LedgerError(f"the ledger {path} was replaced or removed while it was open: start reeldesk again")
 
     @staticmethod
     def _keep(connection: sqlite3.Connection, receipt: Receipt, sealed: bytes, owner: str) -> Kept:
@@ -108,14 +121,16 @@ class Deliveries:
                 state, owner, not_before, fence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)""",
                 (
                     *(receipt.account, receipt.key, receipt.topic, receipt.verified, receipt.received_at),
-                    *(receipt.body, receipt.digest, sealed, receipt.source, state, owner, lease),
+                    *(receipt.body, receipt.digest, sealed, safe_text(receipt.source, _MAX_SOURCE)),
+                    *(state, owner, lease),
                 ),
             )
             assert cursor.lastrowid is not None
             return Kept(cursor.lastrowid, is_new=True, fence=1)
         connection.execute("UPDATE deliveries SET duplicates = duplicates + 1 WHERE id = ?", (known["id"],))
-        settled = known["state"] in (DeliveryState.DONE, DeliveryState.WORKING)
-        if known["digest"] == receipt.digest and (settled or not owner):
+        idle = known["state"] == DeliveryState.WAITING and not owner
+        settled = known["state"] in (DeliveryState.DONE, DeliveryState.WORKING) or not receipt.readable
+        if known["digest"] == receipt.digest and (settled or idle):
             return Kept(known["id"], is_new=False, fence=0)
         connection.execute(
             """UPDATE deliveries SET body = ?, digest = ?, sealed = ?, verified = ?, state = ?, owner = ?,
@@ -138,7 +153,8 @@ class Deliveries:
             return frozenset(row["owner"] for row in rows)
 
     def waiting(self) -> int:
-        """How many have not been processed."""
+        """How many have not been processed. Raises LedgerError, also when the ledger's file was replaced."""
+        self._check_file()
         with self._database.read() as connection:
             count: int = connection.execute(f"SELECT count(*) FROM deliveries WHERE {_OPEN}").fetchone()[0]
         return count
@@ -164,6 +180,12 @@ class Deliveries:
         return tuple(
             Taken(row["id"], row["account"], row["fence"], row["tries"], self._opened(row["sealed"])) for row in taken
         )
+
+    def renew(self, taken: Sequence[Taken], now: float) -> None:
+        """Whoever took them lives and still has them in hand. Overtaken ones are left."""
+        with self._database.write(visible=False, durable=False) as connection:
+            sql = "UPDATE deliveries SET not_before = ? WHERE id = ? AND fence = ? AND state = 'working'"
+            connection.executemany(sql, [(now + LEASE_S, each.id, each.fence) for each in taken])
 
     def _opened(self, sealed: bytes | None) -> Delivery | None:
         content = self._sealer.open_bytes(sealed) if sealed else None
@@ -223,6 +245,15 @@ class Deliveries:
         with self._database.read() as connection:
             row = connection.execute("SELECT body FROM deliveries WHERE id = ?", (identity,)).fetchone()
         return row["body"] if row else ""
+
+
+def _file(database: Database) -> tuple[int, int] | None:
+    """Which file lies at the ledger's path; None: there is none."""
+    try:
+        found = os.stat(database.path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_ours(connection: sqlite3.Connection, taken: Taken) -> bool:

@@ -1,5 +1,6 @@
 """What the receiver answers, what it keeps, and what comes of it."""
 
+import asyncio
 import json
 
 import pytest
@@ -53,6 +54,23 @@ async def test_what_is_unknown_and_what_is_secret_get_the_same_answer(house: Hou
         assert said.body == (b"" if method == "HEAD" else NOT_FOUND)
         assert set(said.headers) <= {"content-type", "content-length", "cache-control", "date", "connection"}
         assert it.deliveries() == ()
+
+
+@pytest.mark.parametrize(
+    "start", ["POST /nowhere", "POST /hooks/agents", f"POST /hooks/rooms/{'b' * 40}", "GET /healthz"]
+)
+async def test_where_a_body_ends_is_never_left_open(house: House, start: str) -> None:
+    """A proxy that counts otherwise would take the answer to what is hidden in the body for somebody else's."""
+    hidden = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: h\r\n\r\n"
+    head = f"{start} HTTP/1.1\r\nhost: h\r\ncontent-length: {len(hidden)}\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with house.receiving() as it:
+        port = int(it.receiver.view().address.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head.encode() + hidden)
+        said = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        assert said.startswith(b"HTTP/1.1 400 ")
+        assert said.count(b"HTTP/1.1") == 1
 
 
 async def test_health(house: House) -> None:

@@ -98,6 +98,16 @@ async def test_another_process_that_receives_is_named(house: House) -> None:
     assert third.view().state is ReceiverState.FAILED
 
 
+async def test_another_process_on_another_port_is_no_reason(house: House) -> None:
+    """What is wrong here was hidden behind it."""
+    async with house.receiving() as it:
+        missing = house.folder / "missing.pem"
+        second = it.desk.webhooks.new_receiver(Listening("127.0.0.1", 0, missing, missing))
+        with pytest.raises(VaultError, match="there is no file"):
+            await second.run()
+        assert second.view().state is ReceiverState.FAILED
+
+
 async def test_a_secret_that_another_process_rotated_is_looked_up_again(house: House) -> None:
     newer, file = "n" * 40, house.folder / "token"
     file.touch(0o600)

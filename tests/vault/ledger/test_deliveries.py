@@ -1,5 +1,6 @@
 """Deliveries in the ledger: kept once, taken by one, processed once, whoever comes and goes."""
 
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from providers.models import Asset, AssetId, AssetKind, Delivery, Listing, Meeting, RemoteState
 from providers.secret import Secret
 from tests.vault.ledger.filling import NOW
+from vault.errors import LedgerError
 from vault.ledger import Ledger
 from vault.ledger.deliveries import LEASE_S, Kept, Receipt, Settled, Taken
 from vault.views import DeliveryState
@@ -15,10 +17,13 @@ NOBODY = frozenset[str]()
 BODY = b'{"a": 1}'
 
 
-def receipt(key: str = "k", body: bytes = BODY, account: str = "agents", *, readable: bool = True) -> Receipt:
+def receipt(
+    key: str = "k", body: bytes = BODY, account: str = "agents", source: str = "192.0.2.1", *, readable: bool = True
+) -> Receipt:
     delivery = Delivery({"content-type": "application/json"}, body)
-    fields = (account, key, "topic", "signed", "redacted", f"digest of {body!r}", delivery, "192.0.2.1", NOW, readable)
-    return Receipt(*fields)
+    return Receipt(
+        *(account, key, "topic", "signed", "redacted", f"digest of {body!r}", delivery, source, NOW), readable=readable
+    )
 
 
 def keep(ledger: Ledger, *receipts: Receipt, owner: str = "") -> tuple[Kept, ...]:
@@ -80,6 +85,48 @@ def test_a_repetition_with_other_bytes_is_processed_again(ledger: Ledger) -> Non
     assert the_one(ledger) == (DeliveryState.DONE, "1 new", 1)
 
 
+@pytest.mark.parametrize("state", [DeliveryState.FAILED, DeliveryState.UNREADABLE])
+def test_a_repetition_of_one_that_failed_is_processed(ledger: Ledger, state: DeliveryState) -> None:
+    """Its key was lost, or the service refused: whoever sends it again is answered 2xx, so it counts."""
+    keep(ledger)
+    [old] = take(ledger)
+    ledger.deliveries.end(old, state, "the key that it was sealed with is gone")
+    keep(ledger)
+    [new] = take(ledger)
+    assert new.delivery is not None
+    settle(ledger, new, video())
+    assert the_one(ledger) == (DeliveryState.DONE, "1 new", 1)
+
+
+def test_what_cannot_be_read_is_no_more_readable_the_second_time(ledger: Ledger) -> None:
+    keep(ledger, receipt(readable=False))
+    keep(ledger, receipt(readable=False))
+    assert take(ledger) == ()
+    assert the_one(ledger) == (DeliveryState.UNREADABLE, "", 1)
+
+
+@pytest.mark.parametrize("by_another", [True, False])
+def test_nothing_is_kept_in_a_file_that_is_not_the_ledger_any_more(ledger: Ledger, by_another: bool) -> None:
+    """SQLite would go on writing into it, and every webhook that is acknowledged from then on would be lost."""
+    keep(ledger)
+    path = ledger._database.path
+    os.rename(path, path.with_name("old.db"))
+    if by_another:
+        path.touch()
+    with pytest.raises(LedgerError, match="was replaced or removed while it was open: start reeldesk again"):
+        keep(ledger, receipt("another"))
+    with pytest.raises(LedgerError, match="was replaced"):
+        ledger.deliveries.waiting()
+
+
+def test_where_it_came_from_is_harmless(ledger: Ledger) -> None:
+    """A proxy that is trusted may hand on whatever its client says of itself."""
+    keep(ledger, receipt(source="\x9b31m" + "x" * 9000))
+    [view] = ledger.deliveries.page("", 1)
+    assert "\x9b" not in view.source
+    assert len(view.source) <= 100
+
+
 def test_of_the_same_batch_all_or_none(ledger: Ledger) -> None:
     kept = keep(ledger, *(receipt(f"k{n % 3}") for n in range(6)))
     assert [each.is_new for each in kept] == [True] * 3 + [False] * 3
@@ -96,6 +143,15 @@ def test_what_one_has_no_other_takes(ledger: Ledger) -> None:
     assert (again.fence, again.tries) == (3, 2)
     [later] = take(ledger, "third", now=NOW + LEASE_S + 1)
     assert later.tries == 3
+
+
+def test_what_is_renewed_is_in_hand_for_longer(ledger: Ledger) -> None:
+    keep(ledger, receipt("a"), receipt("b"))
+    both = take(ledger)
+    ledger.deliveries.renew(both[:1], NOW + LEASE_S)
+    assert [one.id for one in take(ledger, "you", NOW + LEASE_S)] == [2]
+    ledger.deliveries.renew(both, NOW + LEASE_S)  # the second was overtaken: it is not this taker's to renew
+    assert [one.id for one in take(ledger, "they", NOW + 2 * LEASE_S + 1)] == [1, 2]
 
 
 def test_who_was_overtaken_cannot_settle(ledger: Ledger) -> None:
