@@ -15,7 +15,15 @@ MAX_RECORD_COST = 100_000
 """Of a record that the service was asked for, which may name everybody who took part."""
 MORE = "…"
 _MAX_NAME = 200
+_SECRET_WORDS = ("signature", "token", "secret", "credential", "passw", "pwd", "passcode", "x-amz-", "x-goog-")
+_SECRET_NAMES = frozenset({"sig", "p", "tk", "key", "apikey", "api_key", "api-key", "download_url", "authorization"})
 _LEAST_COST = 4
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether the name of a field or of a query's part is one that secrets go by."""
+    lower = name.lower()
+    return lower in _SECRET_NAMES or any(word in lower for word in _SECRET_WORDS)
 
 
 @dataclass(slots=True)

@@ -202,10 +202,10 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A webhook as it came in: header names lower-case, the body's exact bytes."""
+    """A webhook as it came in: header names lower-case, the body's exact bytes. Both may hold secrets."""
 
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ class Sealer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._text = b""
+        """The key, as it stands in the file."""
         self._fernet: Fernet | None = None
 
     def seal(self, secret: Secret) -> bytes:
@@ -34,6 +36,8 @@ class Sealer:
 
     def seal_bytes(self, content: bytes) -> bytes:
         """Bytes, encrypted and authenticated. Raises VaultError when the key cannot be kept."""
+        if self._fernet is not None and not self._path.exists():  # somebody removed it: what is sealed now needs it
+            self._fernet = None
         return self._key().encrypt(content)
 
     def open_bytes(self, sealed: bytes) -> bytes | None:
@@ -50,7 +54,8 @@ class Sealer:
             from cryptography.fernet import Fernet
 
             try:
-                self._fernet = Fernet(self._read() or self._make())
+                self._text = self._read() or self._make(self._text or Fernet.generate_key())
+                self._fernet = Fernet(self._text)
             except OSError as error:
                 raise VaultError(f"{self._path}: {error.strerror}") from None
             except ValueError:
@@ -63,10 +68,7 @@ class Sealer:
         except FileNotFoundError:
             return None
 
-    def _make(self) -> bytes:
-        from cryptography.fernet import Fernet
-
-        key = Fernet.generate_key()
+    def _make(self, key: bytes) -> bytes:
         temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -76,8 +78,16 @@ class Sealer:
             os.close(descriptor)
         try:
             os.link(temporary, self._path)
+            self._sync_folder()
         except FileExistsError:
             key = self._path.read_bytes()
         finally:
             temporary.unlink()
         return key
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

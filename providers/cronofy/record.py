@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from providers.base import BadAnswer
-from providers.kept import MAX_DEPTH, pruned, shown
+from providers.kept import MAX_DEPTH, is_secret_name, pruned, shown
 from providers.models import Asset, AssetKind, Listing, Meeting, RemoteState
 from providers.origin import Origin
 from providers.text import MAX_LINE, safe_text
@@ -37,14 +37,6 @@ MAX_URL = 4000
 _QUERY = re.compile(r"[?#]")
 _MAX_RESOURCES = 32
 _MAX_TIME = 60
-_SECRET_WORDS = ("signature", "token", "secret", "credential", "passw", "pwd", "passcode", "x-amz-", "x-goog-")
-_SECRET_NAMES = frozenset({"sig", "p", "tk", "key", "apikey", "api_key", "api-key", "download_url", "authorization"})
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether the name of a field or of a query's part is one that secrets go by."""
-    lower = name.lower()
-    return lower in _SECRET_NAMES or any(word in lower for word in _SECRET_WORDS)
 
 
 def has_secret_query(url: str) -> bool:

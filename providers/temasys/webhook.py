@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from providers.base import NotAuthentic, Unreadable
-from providers.kept import MAX_DEPTH, pruned, shown
+from providers.kept import MAX_DEPTH, is_secret_name, pruned, shown
 from providers.messages import media_type
 from providers.models import Announcement, Asset, AssetKind, Delivery, Listing, Meeting, RemoteState
 from providers.origin import Origin
@@ -245,9 +245,7 @@ def _without_query(link: re.Match[str]) -> str:
 
 
 def _redacted_field(name: str, value: Any, depth: int) -> Any:
-    if name.lower() == "apikey":
-        return "…"
     if name.lower() != "retrievalurl":
-        return _redacted(value, depth + 1)
+        return "…" if is_secret_name(name) else _redacted(value, depth + 1)
     origin = Origin.of(value.strip()) if isinstance(value, str) else None
     return f"{origin}/…" if origin else "…"

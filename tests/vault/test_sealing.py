@@ -115,3 +115,13 @@ def test_processes_that_make_it_at_once(tmp_path: Path) -> None:
         process.stdin.flush()
     sealed = [process.communicate(timeout=30)[0].strip() for process in processes]
     assert [Sealer(path).open(each.encode()) for each in sealed] == [Secret("linked")] * 3
+
+
+def test_a_key_that_is_removed_while_it_is_used_is_written_back(tmp_path: Path) -> None:
+    path = tmp_path / "links.key"
+    sealer = Sealer(path)
+    before = sealer.seal_bytes(b"before")
+    path.unlink()
+    after = sealer.seal_bytes(b"after")
+    again = Sealer(path)
+    assert (again.open_bytes(before), again.open_bytes(after)) == (b"before", b"after")

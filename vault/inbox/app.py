@@ -18,8 +18,8 @@ from providers.models import Delivery
 from vault.connections import Connections
 from vault.errors import VaultError
 from vault.inbox.gate import Door, Gate
-from vault.inbox.heads import BadBody, read_body, refusal
-from vault.inbox.intake import BODY_LIMIT, Intake, receipt
+from vault.inbox.heads import MAX_BODY, BadBody, read_body, refusal
+from vault.inbox.intake import Intake, receipt
 from vault.inbox.rates import Rates
 from vault.inbox.tally import Entry, Tally
 from vault.inbox.writer import Writer
@@ -179,7 +179,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
     if status is not None:
         raise Turned(status, "the headers state a length that is too large, or more than one")
     try:
-        return await read_body(receive, BODY_LIMIT, BODY_S)
+        return await read_body(receive, MAX_BODY, BODY_S)
     except BadBody as error:
         raise Turned(error.status, "the body was too large, too slow, or broke off") from None
 

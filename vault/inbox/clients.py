@@ -21,10 +21,15 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from vault.inbox.heads import refusal
+from vault.inbox.heads import MAX_BODY, refusal
 
 LINGER_S = 1.0
 """So long may a connection take to close before it is cut."""
+
+WIRE = MAX_BODY + 144 * 1024
+"""So many bytes may a request have with its head and its chunks' lengths: a body sent byte by byte has seven times its
+own, and costs a second of everybody's time.
+"""
 
 LEFTOVER = 1 << 20
 """So many bytes of a body nobody wants are read past, so that the client sees the answer instead of a reset."""
@@ -156,7 +161,8 @@ class Connection(H11Protocol):
         self._raw: asyncio.Transport | None = None
         self._speaking = False
         self._early = bytearray()
-        self._leftover = 0
+        self._arrived = 0
+        """Bytes since the last answer."""
         self._served: object = None
         self._phase = _Phase.HEAD
         self._deadline = 0.0
@@ -212,11 +218,10 @@ class Connection(H11Protocol):
         if not self._speaking:
             self._early += data
             return
-        if self._phase is _Phase.LEFTOVER:
-            self._leftover += len(data)
-            if self._leftover > LEFTOVER:
-                self.cut()
-                return
+        self._arrived += len(data)
+        if self._arrived > (LEFTOVER if self._phase is _Phase.LEFTOVER else WIRE):
+            self.cut()
+            return
         self._room.date()
         super().data_received(data)
         self._settle()
@@ -224,6 +229,7 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         """A request was answered."""
         super().on_response_complete()
+        self._arrived = 0
         self.since = self._room.loop.time()
         self._settle()
 
@@ -275,7 +281,6 @@ class Connection(H11Protocol):
                 self._enter(_Phase.REQUEST, limits.request_s)
         elif self.conn.their_state is h11.SEND_BODY:
             if self._phase is not _Phase.LEFTOVER:
-                self._leftover = 0
                 self._enter(_Phase.LEFTOVER, limits.keep_alive_s)
         elif self.conn.trailing_data[0]:
             if self._phase is not _Phase.HEAD:

@@ -18,8 +18,6 @@ from vault.views import DeliveryState
 
 HEADERS = frozenset({"content-type", "cronofy-hmac-sha256"})
 """What of a delivery's head is needed to read it, and kept; the rest may hold what is nobody's business."""
-BODY_LIMIT = 256 * 1024
-"""No service sends nearly as much (bytes)."""
 UNREADABLE_TOPIC = "not understood"
 _NOT_FOUND_TRIES = 3
 """A service that has just announced something may not find it for a moment."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -15,11 +16,13 @@ from vault.views import DeliveryState
 
 LOOK_S = 0.5
 AT_ONCE = 64
-"""Deliveries in hand, and written down in one transaction."""
+"""Deliveries that are taken, and written down, in one transaction."""
 ASKING = 4
 """Questions to services at a time."""
 _RETRY_S = 5.0
 _RENEW_S = LEASE_S / 4
+_IN_QUESTION = 16
+"""An account of which so many wait for an answer gets no more: the others go on."""
 _DOWN_S = 2.0
 """A service that did not answer is not asked about the next delivery at once."""
 
@@ -88,7 +91,7 @@ class Worker:
         """Whether there was anything to do. What needs no question is written down at once, all together."""
         await self._end_faulty()
         await self._renew()
-        taken = await asyncio.to_thread(self._take, AT_ONCE - len(self._questions))
+        taken = await asyncio.to_thread(self._take)
         begun = await asyncio.gather(*(self._begin(each) for each in taken), return_exceptions=True)
         self._faults += [(one, e) for one, e in zip(taken, begun, strict=True) if isinstance(e, BaseException)]
         await self._settle([each for each in begun if isinstance(each, Settled)])
@@ -137,12 +140,14 @@ class Worker:
             in_hand = list(self._questions.values())
             await asyncio.to_thread(self._ledger.deliveries.renew, in_hand, self._now().timestamp())
 
-    def _take(self, room: int) -> tuple[Taken, ...]:
+    def _take(self) -> tuple[Taken, ...]:
         deliveries = self._ledger.deliveries
         # What stands under this worker's own name and is in no question's hands, a broken round left behind.
         mine = frozenset() if self._questions else frozenset({self._presence.name})
         dead = self._presence.gone(deliveries.owners()) | mine
-        return deliveries.take(self._presence.name, dead, self._now().timestamp(), room) if room > 0 else ()
+        asked = Counter(taken.account for taken in list(self._questions.values()))
+        slow = [account for account, number in asked.items() if number >= _IN_QUESTION]
+        return deliveries.take(self._presence.name, dead, self._now().timestamp(), AT_ONCE, slow)
 
     def _ask(self, heard: Heard) -> None:
         question = asyncio.get_running_loop().create_task(self._confirm(heard))

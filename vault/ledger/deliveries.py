@@ -8,7 +8,7 @@ import base64
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from providers.models import Delivery, Listing
@@ -159,16 +159,22 @@ class Deliveries:
             count: int = connection.execute(f"SELECT count(*) FROM deliveries WHERE {_OPEN}").fetchone()[0]
         return count
 
-    def take(self, owner: str, dead: frozenset[str], now: float, room: int) -> tuple[Taken, ...]:
-        """Take what is due, oldest first, at most `room`; also what owners had who are known to be `dead`."""
-        gone = json.dumps(sorted(dead))
+    def take(
+        self, owner: str, dead: frozenset[str], now: float, room: int, without: Iterable[str] = ()
+    ) -> tuple[Taken, ...]:
+        """Take what is due, oldest first, at most `room`; also what owners had who are known to be `dead`.
+
+        `without`: accounts of which nothing is taken now.
+        """
+        gone, busy = json.dumps(sorted(dead)), json.dumps(sorted(without))
         sql = f"""SELECT id FROM deliveries WHERE {_OPEN} AND (not_before <= ?1 OR not_before > ?1 + 86400
-            OR (state = 'working' AND owner IN (SELECT value FROM json_each(?2)))) ORDER BY id LIMIT ?3"""
+            OR (state = 'working' AND owner IN (SELECT value FROM json_each(?2))))
+            AND account NOT IN (SELECT value FROM json_each(?4)) ORDER BY id LIMIT ?3"""
         with self._database.read() as connection:
-            if connection.execute(sql, (now, gone, 1)).fetchone() is None:
+            if connection.execute(sql, (now, gone, 1, busy)).fetchone() is None:
                 return ()
         with self._database.write(visible=False, durable=False) as connection:
-            rows = connection.execute(sql, (now, gone, room)).fetchall()
+            rows = connection.execute(sql, (now, gone, room, busy)).fetchall()
             taken = [
                 connection.execute(
                     """UPDATE deliveries SET state = 'working', owner = ?, not_before = ?, fence = fence + 1,

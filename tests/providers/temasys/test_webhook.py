@@ -309,3 +309,10 @@ def test_any_bytes_are_read_or_told(body: bytes, kind: str) -> None:
             webhook.read(Delivery({"content-type": kind}, content), Secret("the-app-key"))
         except ProviderError as error:
             assert error.words  # noqa: PT017 - a value is right as well
+
+
+@pytest.mark.parametrize("name", ["api_key", "password", "X-Amz-Signature", "accessToken"])
+def test_a_field_that_is_named_like_a_secret_is_not_shown(name: str) -> None:
+    body = {"meetingId": "m", "unixTime": 1528288860, "roomId": "r", name: "gh0st-value"}
+    said = webhook.read(Delivery({"content-type": "application/json"}, json.dumps(body).encode()), None)
+    assert "gh0st-value" not in repr(said)

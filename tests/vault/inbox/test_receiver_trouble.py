@@ -1,5 +1,6 @@
 """The receiver when the ledger, the disk or a secret is not as it should be, and when too much comes in."""
 
+import asyncio
 import contextlib
 import socket
 import sqlite3
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vault.inbox.house import AGENTS, BEARER, ROOMS, TOKENS, House
+from tests.vault.inbox.house import ADVICE, AGENTS, BEARER, ROOMS, TOKENS, House
 from tests.vault.world import until
 from vault.errors import VaultError
 from vault.inbox.binding import Listening
@@ -185,3 +186,29 @@ async def test_an_answer_on_a_kept_connection_does_not_wait(house: House) -> Non
             took.append(time.monotonic() - began)
         # Nagle's algorithm against a delayed acknowledgement costs 40 ms each time.
         assert sorted(took)[len(took) // 4] < 0.03
+
+
+async def test_a_body_sent_byte_by_byte_is_cut_off(house: House) -> None:
+    async with house.receiving() as it:
+        host, _, port = it.receiver.view().address.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /hooks/agents HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(200):
+                writer.write(b"1\r\na\r\n" * 1_000)
+                await writer.drain()
+            assert await reader.read() == b"", "no answer: the connection is gone"
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        assert (await it.post(AGENTS, house.services.agent())).status == 204
+
+
+async def test_an_account_whose_service_is_slow_leaves_room_for_the_others(house: House) -> None:
+    async with house.receiving(process=False) as it:
+        for number in range(70):
+            assert (await it.post(ADVICE, house.services.archive(f"a{number}"))).status == 204
+        assert (await it.post(AGENTS, house.services.agent())).status == 204
+    house.services.flexperto.faults.latency_s = 30.0
+    async with house.receiving() as it:
+        await until(lambda: any(d.account == "agents" and d.state is DeliveryState.DONE for d in it.deliveries()))
