@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from providers.cronofy.webhook import sign
 from providers.flexperto.emulator import FlexpertoEmulator
 from tests.tui.cli.conftest import Place, Ran, Reeldesk
 from tests.tui.cli.test_process import end, start
+from tests.vault.world import until_true
 from tui import cli
 from tui.commandline import listening
 from tui.commandline.service_log import ServiceLog, told_in
@@ -232,30 +232,27 @@ def test_faults_of_threads_tasks_and_libraries_are_told() -> None:
 
 def test_whoever_does_not_read_the_log_is_in_nobodys_way() -> None:
     reading, writing = os.pipe()
+    found: list[dict[str, object]] = []
+
+    def read_all() -> None:
+        with os.fdopen(reading) as reader:
+            found.extend(json.loads(line) for line in reader)
+
     with os.fdopen(writing, "w") as stream:
         log = ServiceLog(lambda: NOW, stream, room=100)
         for number in range(5_000):  # far more than a pipe holds
             log.say("request", number=number, words="x" * 100)
-        with os.fdopen(reading) as reader:
-            first = [json.loads(reader.readline()) for _ in range(100)]
-            log.say("request", number=-1)
-            closing = threading.Thread(target=log.close)
-            closing.start()
-            rest = until_closed(reader, lambda line: line.get("number") == -1)
-            closing.join()
-    assert [line["number"] for line in first] == list(range(100))
-    dropped = [str(line["words"]) for line in rest if line["what"] == "log"]
+        reader = threading.Thread(target=read_all)
+        reader.start()
+        until_true(lambda: log._lines.empty())
+        log.say("request", number=-1)
+        log.close()
+    reader.join()
+    assert [line["number"] for line in found[:100]] == list(range(100))
+    assert found[-1]["number"] == -1
+    dropped = [str(line["words"]) for line in found if line["what"] == "log"]
     assert dropped
     assert "lines were not written" in dropped[0]
-
-
-def until_closed(reader: io.TextIOBase, is_last: Callable[[dict[str, object]], bool]) -> list[dict[str, object]]:
-    found = []
-    for line in reader:
-        found.append(json.loads(line))
-        if is_last(found[-1]):
-            break
-    return found
 
 
 def test_a_log_whose_reader_is_gone_changes_nothing() -> None:

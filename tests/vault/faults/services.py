@@ -160,7 +160,7 @@ def _temasys() -> Service:
         TEMASYS,
         emulator,
         identity,
-        f"username = '{emulator.username}'",
+        f"username = '{emulator.username}'\nauto_fetch = false",
         {"password": emulator.password, "api_key": emulator.app_key},
         lambda desk: desk.take_in("rooms", emulator.delivery(recording)),
         lambda path: not path.startswith("/rest/"),
