@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from providers.declaring import Option as Option
+from providers.declaring import ProviderInfo as ProviderInfo
+from providers.declaring import SecretField as SecretField
+from providers.declaring import with_defaults as with_defaults
 from providers.models import (
     Announcement,
     Asset,
     AssetId,
-    AssetKind,
-    Capability,
     Catchup,
     Checksum,
     Delivery,
@@ -153,59 +155,6 @@ def error_for_status(
     return Refused(f"the service refuses {subject} (HTTP {status}){tail}")
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One setting of an account in config.toml. `kind` decides its validation."""
-
-    name: str
-    words: str
-    kind: Literal["text", "url", "bool", "integer", "number", "texts", "choice"] = "text"
-    default: Any = None
-    required: bool = False
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SecretField:
-    """One secret of an account. `when`: the (option, value) that it is for; None when always."""
-
-    name: str
-    words: str
-    when: tuple[str, str] | None = None
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderInfo:
-    """What a provider declares of itself, importable without its client (and so without an HTTP library)."""
-
-    name: str
-    label: str
-    """The service's name as a person knows it."""
-    meeting_word: str
-    """What the service calls a meeting: conference, call, agent, room."""
-    capabilities: frozenset[Capability]
-    kinds: tuple[AssetKind, ...]
-    options: tuple[Option, ...]
-    secrets: tuple[SecretField, ...]
-    found_by: str
-    """How its recordings come to be known, in words, for empty lists."""
-    signs: bool = False
-    """Its webhooks carry a signature; otherwise the secret part of the address is all that protects them."""
-    fetch_at_once: bool = False
-    """Its links run out: what it announces is fetched unless the account says `auto_fetch = false`."""
-    topics: tuple[str, ...] = ()
-    """What webhooks can be registered for (Capability.SUBSCRIPTIONS); first, that a recording became available."""
-
-
-def with_defaults(info: ProviderInfo, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of an account with every declared one present. Raises KeyError for one that is not declared."""
-    declared = {option.name: option.default for option in info.options}
-    if unknown := set(options) - set(declared):
-        raise KeyError(min(unknown))
-    return declared | dict(options)
-
-
 class SecretSource(Protocol):
     """Where a client reads an account's secrets, at the moment it needs them."""
 
@@ -226,6 +175,8 @@ class AccountSettings:
     proxy: str | None = None
     timeout_s: float = 30.0
     rate_per_s: float | None = None
+    allow_private: tuple[str, ...] = ()
+    """Exact origins in private networks to which addresses in payloads and redirects may lead (never a credential)."""
 
 
 @dataclass(frozen=True, slots=True)

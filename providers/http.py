@@ -102,14 +102,16 @@ class Http:
     ) -> None:
         self._settings = settings
         self._origins = frozenset(origins)
+        self._named = frozenset(filter(None, map(Origin.of, settings.allow_private))) - self._origins
+        """Origins that the account's owner let payloads lead to, wherever they lie. They get no credential."""
         self._loopback = origins[0].is_loopback
         self._authorize = authorize
         self._cookies = _Cookies() if keep_cookies else None
         self._pace = _Pace(settings.rate_per_s, clock, sleep)
         self._body_limit = body_limit
         self._building = asyncio.Lock()
-        self._own: _Way | None = None
-        self._bare: _Way | None = None
+        self._ways: dict[tuple[bool, bool], _Way] = {}
+        """By whether an origin is the account's own, and whether it is one that it names."""
 
     def is_own(self, url: str) -> bool:
         """Whether an address is at one of the account's own origins."""
@@ -122,28 +124,29 @@ class Http:
             raise NotTrusted("the service named an address that is no http(s) address")
         if origin.scheme == "http" and not origin.is_loopback:
             raise NotTrusted(f"{origin} is not encrypted: http:// is accepted for loopback addresses only")
-        if origin not in self._origins:
+        if origin not in self._origins | self._named:
             # The guard sees names alone; and a proxy looks names up and connects by itself.
             literal = "127.0.0.1" if origin.host.endswith("localhost") else address.literal(origin.host)
             if literal:
                 address.check(origin.host, [literal], loopback_allowed=self._loopback)
         return origin
 
-    def _tls(self) -> ssl.SSLContext:
+    def _tls(self, *, always: bool = False) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._settings.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if not self._settings.verify:
+        if not (self._settings.verify or always):
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
 
-    def _build(self, own: bool) -> _Way:
-        # Only the account's own servers are judged by its ca_file and verify; anything else by the public authorities.
-        context = self._tls() if own or self._loopback else ssl.create_default_context()
+    def _build(self, own: bool, named: bool = False) -> _Way:
+        # Only the account's own servers are judged by its ca_file and verify, and those that it names in private
+        # networks by ca_file, since no public authority knows them; anything else by the public authorities.
+        context = self._tls(always=named) if own or named or self._loopback else ssl.create_default_context()
         proxy = _proxy_address(self._settings.proxy) if self._settings.proxy else None
         # The account's own servers may lie anywhere; a proxy is the account's own, and does the rest by itself.
         names = address.Names(
-            guarded=not own and not proxy, loopback_allowed=self._loopback, within_s=CONNECT_TIMEOUT_S
+            guarded=not (own or named or proxy), loopback_allowed=self._loopback, within_s=CONNECT_TIMEOUT_S
         )
         transport = Transport(context, names, proxy)
         timeout = httpx.Timeout(self._settings.timeout_s, connect=CONNECT_TIMEOUT_S, pool=None)
@@ -151,29 +154,25 @@ class Http:
         client.headers = httpx.Headers({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
         return _Way(client, transport)
 
-    async def _way(self, own: bool) -> _Way:
-        way = self._own if own else self._bare
+    async def _way(self, origin: Origin) -> _Way:
+        own, named = origin in self._origins, origin in self._named
+        way = self._ways.get((own, named))
         if way is not None:
             return way
         async with self._building:
-            way = self._own if own else self._bare
-            if way is None:
+            if (own, named) not in self._ways:
                 try:
-                    way = await asyncio.to_thread(self._build, own)
+                    self._ways[own, named] = await asyncio.to_thread(self._build, own, named)
                 except ssl.SSLError:
                     raise NotTrusted(f"ca_file {self._settings.ca_file} holds no certificate (PEM)") from None
                 except OSError as error:
                     raise NotTrusted(f"ca_file {self._settings.ca_file}: {error.strerror or error}") from None
-                if own:
-                    self._own = way
-                else:
-                    self._bare = way
-            return way
+            return self._ways[own, named]
 
     async def _request(self, request: Request) -> tuple[_Way, httpx.Request, Origin]:
         origin = self._check_address(request.url)
         own = origin in self._origins
-        way = await self._way(own)
+        way = await self._way(origin)
         headers = dict(request.headers)
         if own:
             headers |= {name: secret.reveal() for name, secret in self._authorize().items()}
@@ -219,10 +218,8 @@ class Http:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        for way in (self._own, self._bare):
-            if way is not None:
-                await way.client.aclose()
-        self._own = self._bare = None
+        while self._ways:
+            await self._ways.popitem()[1].client.aclose()
 
 
 class _Opened:

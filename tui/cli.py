@@ -11,6 +11,7 @@ from tui.commandline import (
     demo,
     doctor,
     fetching,
+    keeping_secrets,
     listening,
     listing,
     notify,
@@ -23,7 +24,21 @@ from tui.commandline.output import Output
 from tui.commandline.session import FAULTS, Usage, words
 from vault.errors import ConfigError
 
-_FAMILIES = (demo, syncing, listing, fetching, proving, catchup, notify, agents, account, working, listening, doctor)
+_FAMILIES = (
+    demo,
+    syncing,
+    listing,
+    fetching,
+    proving,
+    catchup,
+    notify,
+    agents,
+    account,
+    keeping_secrets,
+    working,
+    listening,
+    doctor,
+)
 _EPILOG = """\
 examples:
   reeldesk demo                         the desk over five emulated services; nothing is configured or touched

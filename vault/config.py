@@ -1,6 +1,5 @@
 """config.toml: where the vault lies and which accounts there are. Every error names the file, the line and the key."""
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,57 +10,14 @@ from typing import Any
 from platformdirs import user_config_path, user_data_path
 
 from providers import registry
-from providers.base import AccountSettings, Option, with_defaults
-from providers.origin import Origin
+from providers.base import AccountSettings
+from providers.declaring import Option, problem_with, with_defaults
 from vault.errors import ConfigError
+from vault.options import COMMON, DESK, RECEIVER, VAULT
+from vault.options import DEFAULT_TEMPLATE as DEFAULT_TEMPLATE
 
-DEFAULT_TEMPLATE = "{account}/{date}/{title} [{meeting}]/{kind}{variant}.{ext}"
 TEMPLATE_FIELDS = frozenset({"account", "date", "title", "meeting", "kind", "variant", "ext"})
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-
-_COMMON = (
-    Option("ca_file", "a file of certificate authorities to trust for this account"),
-    Option("verify", "false: the TLS certificate is not checked (anyone in between can read along)", "bool", True),
-    Option("proxy", "an HTTP proxy for this account", "url"),
-    Option("timeout_s", "seconds without a byte before a connection is given up", "number", 30.0),
-    Option("poll_s", "seconds between syncs while the desk is open; 0: only by hand", "number", 300.0),
-    Option("rate_per_s", "at most so many API requests a second", "number"),
-    Option(
-        "max_bytes_per_s",
-        "transfers of this account: at most so many bytes a second, together; 0: no limit",
-        "integer",
-        0,
-    ),
-    Option("auto_fetch", "true: whatever becomes available is fetched; by default where links run out", "bool"),
-    Option("spool", "a folder of saved deliveries (*.json with *.json.headers) that sync takes in"),
-)
-_VAULT = (
-    Option("path", "where the recordings are kept", "text", "~/reeldesk"),
-    Option("template", "how files are laid out there", "text", DEFAULT_TEMPLATE),
-    Option("workers", "transfers at once, in all", "integer", 4),
-    Option("workers_per_account", "transfers at once, for one account", "integer", 2),
-    Option("max_bytes_per_s", "all transfers: at most so many bytes a second, together; 0: no limit", "integer", 0),
-)
-_DESK = (
-    Option(
-        "on_leave",
-        "transfers that run when the desk is left: ask, stop them, or hand_over to a process without a screen",
-        "choice",
-        "ask",
-        choices=("ask", "stop", "hand_over"),
-    ),
-)
-_RECEIVER = (
-    Option("on", "true: webhooks are received while a desk is open or `reeldesk work` runs", "bool", False),
-    Option("host", "the address of this machine to listen on", "text", "127.0.0.1"),
-    Option("port", "the port to listen on", "integer", 8787),
-    Option("public_url", "how the services reach it from outside, through a reverse proxy", "url", ""),
-    Option("tls_cert", "a file with the certificate (and its chain)", "text", ""),
-    Option("tls_key", "the file with its private key, readable by its owner alone", "text", ""),
-    Option("trusted_proxies", "addresses or networks whose X-Forwarded-For is believed", "texts", []),
-    Option("allow_plain", "true: plain HTTP on other addresses than loopback, too", "bool", False),
-    Option("rate_per_s", "at most so many requests a second from one source", "number", 2000.0),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +46,8 @@ class AccountConfig:
     auto_fetch: bool = False
     spool: Path | None = None
     max_bytes_per_s: int = 0
+    password_command: tuple[str, ...] = ()
+    """Its words; `{name}` in any of them stands for a secret's name. Empty: there is none."""
 
     @property
     def name(self) -> str:
@@ -167,12 +125,9 @@ class _Reader:
         for key in document:
             if key not in ("vault", "desk", "receiver", "accounts"):
                 raise self._error("", key, "is not known here; known are [vault], [desk], [receiver], [accounts.NAME]")
-        vault = self._section("vault", document.get("vault", {}), _VAULT)
-        for key in ("workers", "workers_per_account"):
-            if not 1 <= vault[key] <= 32:
-                raise self._error("vault", key, "must be between 1 and 32")
+        vault = self._section("vault", document.get("vault", {}), VAULT)
         self._check_template(vault["template"])
-        desk = self._section("desk", document.get("desk", {}), _DESK)
+        desk = self._section("desk", document.get("desk", {}), DESK)
         accounts = document.get("accounts", {})
         if not isinstance(accounts, dict):
             raise self._error("", "accounts", "must be tables: [accounts.NAME]")
@@ -190,18 +145,9 @@ class _Reader:
         )
 
     def _receiver(self, table: Any) -> ReceiverConfig:
-        values = self._section("receiver", table, _RECEIVER)
-        if not 0 < values["port"] < 65_536:
-            raise self._error("receiver", "port", "must be between 1 and 65535")
-        if values["rate_per_s"] <= 0:
-            raise self._error("receiver", "rate_per_s", "must be more than 0")
+        values = self._section("receiver", table, RECEIVER)
         if bool(values["tls_cert"]) != bool(values["tls_key"]):
             raise self._error("receiver", "tls_cert", "and tls_key belong together: name both, or none")
-        for network in values["trusted_proxies"]:
-            try:
-                ipaddress.ip_network(network, strict=False)
-            except ValueError:
-                raise self._error("receiver", "trusted_proxies", "must be addresses or networks (10.0.0.0/8)") from None
         files = {n: self._folder("receiver", n, values[n]) if values[n] else None for n in ("tls_cert", "tls_key")}
         rest = {"public_url": values["public_url"].rstrip("/"), "trusted_proxies": tuple(values["trusted_proxies"])}
         return ReceiverConfig(**(values | rest | files))
@@ -237,12 +183,10 @@ class _Reader:
             known = ", ".join(registry.names())
             raise self._error(section, "provider", f"must be one of {known}")
         info = registry.info(provider)
-        common = {option.name for option in _COMMON}
+        common = {option.name for option in COMMON}
         own = {k: v for k, v in table.items() if k not in common and k != "provider"}
         options = with_defaults(info, self._section(section, own, info.options, also=common))
-        shared = self._section(section, {k: v for k, v in table.items() if k in common}, _COMMON)
-        if not shared["timeout_s"]:
-            raise self._error(section, "timeout_s", "must be more than 0")
+        shared = self._section(section, {k: v for k, v in table.items() if k in common}, COMMON)
         settings = AccountSettings(
             name,
             provider,
@@ -252,10 +196,18 @@ class _Reader:
             proxy=shared["proxy"],
             timeout_s=float(shared["timeout_s"]),
             rate_per_s=shared["rate_per_s"],
+            allow_private=tuple(shared["allow_private"] or ()),
         )
         spool = self._folder(section, "spool", shared["spool"]) if shared["spool"] else None
         auto_fetch = info.fetch_at_once if shared["auto_fetch"] is None else shared["auto_fetch"]
-        return AccountConfig(settings, float(shared["poll_s"]), auto_fetch, spool, shared["max_bytes_per_s"])
+        return AccountConfig(
+            settings,
+            float(shared["poll_s"]),
+            auto_fetch,
+            spool,
+            shared["max_bytes_per_s"],
+            tuple(shared["password_command"] or ()),
+        )
 
     def _section(
         self, section: str, table: Any, options: tuple[Option, ...], also: set[str] | None = None
@@ -306,35 +258,3 @@ class _Reader:
         """For tables written in one line: the first line that names a key, as a word."""
         pattern = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
         return next((number for number, line in enumerate(self._lines, 1) if word and pattern.search(line)), 0)
-
-
-def problem_with(option: Option, value: Any) -> str:
-    """Why a value does not fit an option, in words; "" when it does."""
-    kind = option.kind
-    if kind == "bool":
-        return "" if isinstance(value, bool) else "must be true or false"
-    if kind in ("integer", "number"):
-        fits = isinstance(value, int if kind == "integer" else int | float) and not isinstance(value, bool)
-        return "" if fits and 0 <= value <= 1e9 else "must be a number, 0 or more"
-    if kind == "texts":
-        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        return "" if fits else 'must be a list of texts, like ["one", "two"]'
-    if not isinstance(value, str):
-        return "must be a text in quotes"
-    if kind == "choice" and value not in option.choices:
-        return f"must be one of {', '.join(option.choices)}"
-    if kind == "url" and value:
-        return problem_with_address(value)
-    if option.required and not value:
-        return f"must not be empty: {option.words}"
-    return ""
-
-
-def problem_with_address(url: str) -> str:
-    """Why an address cannot be an account's, in words; "" when it can."""
-    origin = Origin.of(url)
-    if origin is None:
-        return "must be an address like https://host or https://host:port/path"
-    if origin.scheme == "http" and not origin.is_loopback:
-        return "must begin with https:// (http:// is accepted for loopback addresses only)"
-    return ""

@@ -29,7 +29,7 @@ from vault.inbox.intake import Intake
 from vault.inbox.webhooks import Webhooks
 from vault.keeping import Keeping, Verification
 from vault.ledger import Ledger
-from vault.secrets import Secrets
+from vault.secrets import Secrets, secrets_of
 from vault.syncing import Syncing, SyncReport
 from vault.transfers.queue import Queue
 from vault.transfers.retrying import STEADY, Rhythm
@@ -85,7 +85,7 @@ class Desk:
     ) -> "Desk":
         """Read the configuration and open the ledger. Raises ConfigError, LedgerError."""
         config = configuration.load(config_path, environ)
-        return cls(config, Ledger(config.ledger_path), Secrets(environ), now, rhythm)
+        return cls(config, Ledger(config.ledger_path), secrets_of(config, environ), now, rhythm)
 
     def close(self) -> None:
         """Close the ledger; after `aclose` where use cases ran."""

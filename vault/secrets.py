@@ -1,153 +1,107 @@
-"""Where credentials come from: the environment, systemd's credentials, the system keyring. Never from config.toml.
+"""Where credentials come from. Never from config.toml.
 
-A keyring asks other processes over D-Bus and may hang, so it is asked on a daemon thread with a deadline; what was
-found is kept in memory for the rest of the run.
+In this order: the environment (a variable, or a file that it names), systemd's credentials, the account's password
+command (vault/given.py); the system keyring, the sealed file (vault/keyrings.py); memory for this run. What was found
+is kept in memory for the rest of the run.
 """
 
-import queue
-import stat
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from providers.secret import InvalidSecret, Secret
+from vault import passphrase as passphrases
+from vault import password_command
 from vault.errors import VaultError
+from vault.given import Found, Given, Source, take_out, variable
+from vault.keyrings import KeyringThread, SealedThread, StoreView, system_backend
+from vault.passphrase import Passphrase, SealedLocked
 
 if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
+    from vault.config import Config
+    from vault.sealed_file import SealedKeyring
 
-SERVICE = "reeldesk"
-DEADLINE_S = 3.0
+__all__ = [
+    "Found",
+    "KeyringThread",
+    "Secrets",
+    "Source",
+    "StoreView",
+    "secrets_of",
+    "system_backend",
+    "take_out",
+    "variable",
+]
+
+SEALED_NAME = "secrets.sealed"
+"""The sealed file's name in the data folder."""
+_Key = tuple[str, str]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A secret and where it was found, in words."""
-
-    secret: Secret
-    where: str
-
-
-def variable(account: str, name: str) -> str:
-    """The environment variable of a secret."""
-    return f"REELDESK_SECRET_{account}_{name}".upper().replace("-", "_")
-
-
-def system_backend() -> "KeyringBackend":
-    """The keyring that the system offers. Raises VaultError where it has none, or only one that keeps secrets in clear.
-
-    The library picks a chain with a plaintext store as soon as one is installed beside it; neither is used.
-    """
-    import keyring
-    from keyring.backends import chainer, fail, null
-
-    backend = keyring.get_keyring()
-    if isinstance(backend, fail.Keyring | null.Keyring):
-        raise VaultError("there is no system keyring here (a plain SSH login has none); use environment variables")
-    if isinstance(backend, chainer.ChainerBackend) or "plaintext" in type(backend).__name__.lower():
-        raise VaultError(f"the keyring {type(backend).__name__} may keep secrets in clear; it is not used")
-    if type(backend).__module__.startswith("keyrings."):
-        raise VaultError(f"the keyring {type(backend).__name__} asks for its password in the terminal; it is not used")
-    return backend
-
-
-def _keyring_faults() -> tuple[type[Exception], ...]:
-    """What backends raise: their own errors, misconfiguration, and D-Bus errors as they come."""
-    from keyring.errors import KeyringError
-
-    known = (
-        *(KeyringError, RuntimeError, OSError, ValueError, ImportError, AttributeError),
-        *(AssertionError, EOFError, LookupError, TypeError, ArithmeticError),
-    )
-    try:
-        from jeepney.wrappers import DBusErrorResponse
-    except ImportError:
-        return known
-    return (*known, DBusErrorResponse)
-
-
-class KeyringThread:
-    """The system keyring on its own daemon thread: one that hangs delays neither a call nor quitting."""
-
-    def __init__(
-        self, backend: Callable[[], "KeyringBackend"] = system_backend, deadline_s: float = DEADLINE_S
-    ) -> None:
-        self._backend = backend
-        self._deadline_s = deadline_s
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._started = threading.Lock()
-        self._hung = False
-
-    def get(self, account: str, name: str) -> str | None:
-        """The stored text; None when there is none. Raises VaultError where the keyring cannot be used."""
-        return self._ask(lambda: self._backend().get_password(SERVICE, f"{account}/{name}"))
-
-    def set(self, account: str, name: str, secret: Secret) -> None:
-        """Store a secret. Raises VaultError."""
-        self._ask(lambda: self._backend().set_password(SERVICE, f"{account}/{name}", secret.reveal()))
-
-    def describe(self) -> str:
-        """Which keyring there is, or why none, in words."""
-        try:
-            return f"keyring {self._ask(lambda: type(self._backend()).__name__)}"
-        except VaultError as error:
-            return error.words
-
-    def _ask(self, call: Callable[[], _T]) -> _T:
-        if self._hung:
-            raise VaultError("the system keyring hangs; it is not asked again in this run")
-        if self._started.acquire(blocking=False):
-            threading.Thread(target=self._serve, name="keyring", daemon=True).start()
-        future: Future[_T] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(call())
-            except VaultError as error:
-                future.set_exception(error)
-            except _keyring_faults() as error:
-                future.set_exception(VaultError(f"the system keyring cannot be used ({type(error).__name__})"))
-
-        self._calls.put(run)
-        try:
-            return future.result(self._deadline_s)
-        except TimeoutError:
-            self._hung = True
-            raise VaultError(f"the system keyring did not answer in {self._deadline_s:g} s") from None
-
-    def _serve(self) -> None:
-        while True:
-            self._calls.get()()
+def secrets_of(config: "Config", environ: Mapping[str, str]) -> "Secrets":
+    """The secrets of a configuration's accounts, with their password commands and the sealed file."""
+    commands = {name: each.password_command for name, each in config.accounts.items() if each.password_command}
+    return Secrets(environ, commands=commands, sealed=config.data / SEALED_NAME)
 
 
 class Secrets:
-    """An account's secrets, looked up in the order of the design: environment, systemd credentials, keyring."""
+    """An account's secrets. `environ` is read once, now; `commands`: password commands (argv) by account.
 
-    def __init__(self, environ: Mapping[str, str], keyring: KeyringThread | None = None) -> None:
-        self._environ = environ
+    `sealed`: where the sealed file lies or will lie; None: nowhere. Where REELDESK_PASSPHRASE_FILE is set, that file is
+    unlocked when it is first needed. Calls may take up to a store's deadline, so none is for an event loop but `known`,
+    `where`, `source`, `lock`, `lock_if_idle` and `close`.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        keyring: KeyringThread | None = None,
+        *,
+        commands: Mapping[str, tuple[str, ...]] | None = None,
+        sealed: "Path | SealedKeyring | None" = None,
+        command_s: float = password_command.DEADLINE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._given = Given(environ, commands or {}, command_s, clock)
         self._keyring = keyring or KeyringThread()
-        self._found: dict[tuple[str, str], Found | None] = {}
-        self._problems: dict[tuple[str, str], str] = {}
+        self._keyring.off = self._keyring.off or environ.get("REELDESK_KEYRING") == "off"
+        self._thread = self._keyring.thread
+        self._sealed = SealedThread(sealed, self._thread)
+        self._found: dict[_Key, Found | None] = {}
+        self._problems: dict[_Key, str] = {}
+        self._looking: dict[_Key, threading.Lock] = {}
+        self._passphrase_fault = ""
+        """Why the file with the passphrase is not tried again."""
+        self._kept_locked = False
+
+    # Looking up
 
     def find(self, account: str, name: str) -> Found | None:
-        """Look a secret up; may take up to the keyring's deadline. Raises VaultError for one that is unusable."""
+        """Look a secret up; may take up to the deadlines of its command and of the stores.
+
+        Raises VaultError for one that is unusable.
+        """
         key = (account, name)
-        if key not in self._found:
+        with contextlib.suppress(KeyError):
+            return self._found[key]
+        with self._looking.setdefault(key, threading.Lock()):  # one pinentry, however many ask
+            with contextlib.suppress(KeyError):
+                return self._found[key]
             self._problems.pop(key, None)
-            self._found[key] = self._look(account, name)
-        return self._found[key]
+            looked = self._look(account, name)
+            return self._found.setdefault(key, looked)  # what was stored meanwhile is newer
 
     def _look(self, account: str, name: str) -> Found | None:
         try:
-            return (
-                self._from_environment(account, name)
-                or self._from_systemd(account, name)
-                or self._stored(account, name)
-            )
+            try:
+                return self._given.look(account, name) or self._stored(account, name, [])
+            except password_command.CommandFailed as error:  # it may have others of the account's secrets
+                return self._stored(account, name, [error.words])
         except InvalidSecret as error:
             raise VaultError(f"{name} of account {account}: {error}") from None
 
@@ -159,91 +113,254 @@ class Secrets:
     def forget(self, account: str, name: str) -> None:
         """Look a secret up anew the next time: its store may hold another one by now."""
         self._found.pop((account, name), None)
+        self._given.forget(account, name)
+
+    def source(self, account: str, name: str) -> Source | None:
+        """What kind of place a secret was found in; None until it was."""
+        found = self._found.get((account, name))
+        return found.source if found else None
 
     def where(self, account: str, name: str) -> str:
-        """Where the secret is, in words, without asking the keyring: "not looked up yet" until `find` did."""
+        """Where the secret is, in words, without asking command or store: "not looked up yet" until `find` did."""
         key = (account, name)
         if key in self._problems:
             return self._problems[key]
         if key in self._found:
             found = self._found[key]
             return found.where if found else "not set"
-        if variable(account, name) in self._environ:
-            return f"environment {variable(account, name)}"
-        return "not looked up yet"
+        if failed := self._given.failed(account, name):
+            return f"not set; {failed}"
+        return self._given.expected(account, name) or "not looked up yet"
+
+    def outranking(self, account: str, name: str) -> str:
+        """What is read before the stores and so hides what lies there, in words; "" when nothing does."""
+        is_commands = self.source(account, name) is Source.COMMAND
+        return self._given.ahead(account, name) or (f"the {self._given.command(account)}" if is_commands else "")
+
+    def _stored(self, account: str, name: str, problems: list[str]) -> Found | None:
+        key = (account, name)
+        if not self._keyring.off:
+            try:
+                text = self._keyring.get(account, name)
+                if text:
+                    return Found(Secret(text), self._keyring.describe(), Source.KEYRING)
+            except VaultError as error:
+                problems.append(error.words)
+        try:
+            found = self._in_sealed(account, name)
+            if found:
+                return found
+        except VaultError as error:
+            problems.append(error.words)
+        if problems:
+            self._problems[key] = f"not set; {'; '.join(problems)}"
+        return None
+
+    def _in_sealed(self, account: str, name: str) -> Found | None:
+        if not self._sealed.exists:
+            return None
+        text = self._opened(lambda: self._sealed.get(account, name))
+        return Found(Secret(text), self._sealed.describe(), Source.SEALED) if text else None
+
+    def _opened(self, call: Callable[[], _T]) -> _T:
+        """Ask the sealed file, unlocked with the passphrase in a file where one is named and nobody locked it."""
+        try:
+            return call()
+        except SealedLocked:
+            if not self._unlocked_by_file():
+                raise
+        return call()
+
+    def _unlocked_by_file(self) -> bool:
+        if self._kept_locked:
+            return False
+        if self._passphrase_fault:
+            raise SealedLocked(self._passphrase_fault)
+        try:
+            passphrase = passphrases.from_file(self._given.environ)
+            if passphrase is None:
+                return False
+            self._sealed.unlock(passphrase)
+        except VaultError as error:
+            self._passphrase_fault = f"{error.words} ({passphrases.VARIABLE})"
+            raise SealedLocked(self._passphrase_fault) from None
+        return True
+
+    # Storing
 
     def store(self, account: str, name: str, secret: Secret) -> str:
-        """Keep a secret in the keyring and say where it lies. Raises VaultError."""
-        if self._keyring_is_off:
-            raise VaultError("the system keyring is switched off (REELDESK_KEYRING=off)")
-        self._keyring.set(account, name, secret)
-        where = self._keyring.describe()
-        self._found[account, name] = Found(secret, where)
+        """Keep a secret in the system keyring, else in the sealed file, and say where it lies.
+
+        Raises SealedLocked where the sealed file must be unlocked first, VaultError where there is no place for it.
+        """
+        try:
+            self._keyring.set(account, name, secret)
+        except VaultError as error:
+            source = self._store_sealed(account, name, secret, error.words)
+        else:
+            source = Source.KEYRING
+            if self._sealed.exists:
+                with contextlib.suppress(VaultError):  # an old one there would be read where there is no keyring
+                    self._opened(lambda: self._sealed.delete(account, name))
+        where = self._store(source).describe()
+        self._problems.pop((account, name), None)
+        self._found[account, name] = Found(secret, where, source)
         return where
+
+    def _store_sealed(self, account: str, name: str, secret: Secret, reason: str) -> Source:
+        if not self._sealed.exists:
+            raise VaultError(f"{reason}; make a sealed file with a passphrase, or set {variable(account, name)}")
+        try:
+            self._opened(lambda: self._sealed.set(account, name, secret))
+        except VaultError as error:
+            raise type(error)(f"{reason}; {error.words}") from None
+        return Source.SEALED
 
     def keep_for_run(self, account: str, name: str, secret: Secret) -> None:
         """Have a secret used until this process ends, wherever it is kept, or nowhere."""
         self._problems.pop((account, name), None)
-        self._found[account, name] = Found(secret, "in memory, for this run only")
+        self._found[account, name] = Found(secret, "in memory, for this run only", Source.MEMORY)
 
-    def outranking(self, account: str, name: str) -> str:
-        """What is read before the keyring and so hides what lies there, in words; "" when nothing does."""
-        key = variable(account, name)
-        if key in self._environ:
-            return f"the environment variable {key}"
-        if f"{key}_FILE" in self._environ:
-            return f"the file named by {key}_FILE"
-        folder = self._environ.get("CREDENTIALS_DIRECTORY")
-        return f"the systemd credential {key}" if folder and (Path(folder) / key).exists() else ""
+    def move(self, account: str, name: str, to: Literal["keyring", "sealed"]) -> str:
+        """Put a stored secret, or one in memory, into the store `to` and into no other; what was done, in words.
+
+        It is removed from the other only after it was read back. Raises SealedLocked, VaultError: nothing was changed.
+        """
+        target, other = (Source.KEYRING, Source.SEALED) if to == "keyring" else (Source.SEALED, Source.KEYRING)
+        texts: dict[Source, str | None] = {}
+        faults: dict[Source, VaultError] = {}
+        for source in (Source.KEYRING, Source.SEALED):
+            try:
+                texts[source] = self._text(source, account, name)
+            except VaultError as error:
+                faults[source] = error
+        if target in faults:
+            raise faults[target]
+        kept = self.known(account, name) if self.source(account, name) is Source.MEMORY else None
+        text = texts.get(Source.KEYRING) or texts.get(Source.SEALED) or (kept.reveal() if kept else None)
+        if text is None:
+            raise faults.get(other) or VaultError(f"{name} of account {account} lies in no store")
+        secret = _secret(text, account, name)
+        if texts[target] != text:
+            self._asked(target, lambda: self._store(target).set(account, name, secret))
+            if self._text(target, account, name) != text:
+                raise VaultError(f"the {self._store(target).describe()} did not keep {name} of account {account}")
+        words = f"it lies in the {self._store(target).describe()}"
+        if texts.get(other):
+            words += f"; {self._removed(other, account, name)}"
+        elif other in faults and self._may_have(other):
+            words += f"; whether it lies elsewhere, too, is not known: {faults[other].words}"
+        return words + self._moved(account, name, Found(secret, self._store(target).describe(), target))
+
+    def _removed(self, source: Source, account: str, name: str) -> str:
+        where = self._store(source).describe()
+        try:
+            self._store(source).delete(account, name)
+        except VaultError as error:
+            return f"it could not be removed from the {where}: {error.words}"
+        return f"it was removed from the {where}"
+
+    def _moved(self, account: str, name: str, found: Found) -> str:
+        ahead = self.outranking(account, name)
+        if ahead:
+            return f"; {ahead} is read before it"
+        self._problems.pop((account, name), None)
+        self._found[account, name] = found
+        return ""
+
+    def forget_stored(self, account: str, name: str) -> str:
+        """Remove a secret from the stores, and from memory; from which, in words. Raises VaultError if from none."""
+        gone, faults = [], []
+        for source in (Source.KEYRING, Source.SEALED):
+            store = self._store(source)
+            if not self._may_have(source):
+                continue
+            try:
+                if self._asked(source, partial(store.delete, account, name)):
+                    gone.append(store.describe())
+            except VaultError as error:
+                faults.append(error)
+        found = self.source(account, name)
+        if found is Source.MEMORY:
+            gone.append("memory of this run")
+        if found in (Source.KEYRING, Source.SEALED, Source.MEMORY, None):
+            self.forget(account, name)
+            self._problems.pop((account, name), None)
+        if not gone:
+            locked = next((each for each in faults if isinstance(each, SealedLocked)), None)
+            words = "; ".join(each.words for each in faults)
+            nowhere = f"{name} of account {account} lies in no store that could be asked"
+            raise (SealedLocked if locked else VaultError)(f"{nowhere}: {words}" if words else nowhere)
+        unsure = "".join(f"; not asked: {each.words}" for each in faults)
+        return f"{name} of account {account} was removed from the {' and the '.join(gone)}{unsure}"
+
+    def _text(self, source: Source, account: str, name: str) -> str | None:
+        if source is Source.SEALED and not self._sealed.exists:
+            raise VaultError("there is no sealed file yet: make one with a passphrase")
+        return self._asked(source, lambda: self._store(source).get(account, name)) or None
+
+    def _asked(self, source: Source, call: Callable[[], _T]) -> _T:
+        return call() if source is Source.KEYRING else self._opened(call)
+
+    def _store(self, source: Source) -> KeyringThread | SealedThread:
+        return self._keyring if source is Source.KEYRING else self._sealed
+
+    def _may_have(self, source: Source) -> bool:
+        return not self._keyring.off if source is Source.KEYRING else self._sealed.exists
+
+    # The stores
+
+    def stores(self) -> tuple[StoreView, ...]:
+        """The stores there are, and their states; may take up to their deadlines."""
+        return (self._keyring.view(), self._sealed.view())
 
     def describe_keyring(self) -> str:
         """Which keyring there is, in words."""
         return self._keyring.describe()
 
-    @property
-    def _keyring_is_off(self) -> bool:
-        return self._environ.get("REELDESK_KEYRING") == "off"
+    def create_sealed(self, passphrase: Passphrase) -> None:
+        """Make the sealed file; it is unlocked. Raises VaultError."""
+        self._sealed.create(passphrase)
+        self._unlocked()
 
-    def _from_environment(self, account: str, name: str) -> Found | None:
-        key = variable(account, name)
-        if key in self._environ:
-            return Found(Secret(self._environ[key]), f"environment {key}")
-        if f"{key}_FILE" in self._environ:
-            path = Path(self._environ[f"{key}_FILE"])
-            return Found(Secret(_private_text(path)), f"file named by {key}_FILE")
-        return None
+    def unlock(self, passphrase: Passphrase) -> None:
+        """Unlock the sealed file; what was not found before is looked for in it. Raises WrongPassphrase, VaultError."""
+        self._sealed.unlock(passphrase)
+        self._unlocked()
 
-    def _from_systemd(self, account: str, name: str) -> Found | None:
-        folder = self._environ.get("CREDENTIALS_DIRECTORY")
-        path = Path(folder) / variable(account, name) if folder else None
-        if path is None or not path.exists():
-            return None
-        return Found(Secret(_read(path)), "systemd credentials")
+    def rekey(self, passphrase: Passphrase) -> None:
+        """Give the unlocked sealed file another passphrase. Raises SealedLocked, VaultError."""
+        self._sealed.rekey(passphrase)
 
-    def _stored(self, account: str, name: str) -> Found | None:
-        if self._keyring_is_off:
-            return None
-        try:
-            text = self._keyring.get(account, name)
-        except VaultError as error:
-            self._problems[account, name] = f"not set; {error.words}"
-            return None
-        return Found(Secret(text), self._keyring.describe()) if text else None
+    def lock(self) -> None:
+        """Forget the sealed file's key and what was found in it, at once, until `unlock`."""
+        self._kept_locked = True
+        self._sealed.lock()
+        for key, found in list(self._found.items()):
+            if found and found.source is Source.SEALED:
+                self._found.pop(key, None)
+
+    def lock_if_idle(self) -> bool:
+        """Forget the key when the sealed file was not used for long; what was found in it stays. Whether it did now."""
+        return self._sealed.lock_if_idle()
+
+    def close(self) -> None:
+        """Before a process ends: nobody waits for a store or a command any more; what was found stays, to sign out."""
+        self._thread.close()
+        self._given.close()
+        self._sealed.lock()
+
+    def _unlocked(self) -> None:
+        self._kept_locked, self._passphrase_fault = False, ""
+        for (account, name), found in list(self._found.items()):
+            if found is None:
+                self._problems.pop((account, name), None)
+                with contextlib.suppress(VaultError, InvalidSecret):
+                    self._found[account, name] = self._in_sealed(account, name)
 
 
-def _read(path: Path) -> str:
+def _secret(text: str, account: str, name: str) -> Secret:
     try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise VaultError(f"the secret in {path} cannot be read: {reason}") from None
-
-
-def _private_text(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise VaultError(f"the secret in {path} cannot be read: {error.strerror}") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise VaultError(f"the secret in {path} can be read by others: chmod 600 {path}")
-    return _read(path)
+        return Secret(text)
+    except InvalidSecret as error:
+        raise VaultError(f"{name} of account {account}: {error}") from None

@@ -11,6 +11,7 @@ from providers.messages import REDIRECTS, Answer, Request
 from providers.models import Announcement, Asset, AssetId, AssetKind, Delivery, Listing
 from providers.origin import Origin
 from providers.secret import Secret
+from providers.steps import Checked
 
 _DETAILS_LIMIT = 256 * 1024  # the JSON beside a redirect is a few hundred bytes
 
@@ -60,9 +61,10 @@ class Cronofy(Provider):
         host = Origin.of(self._base)
         answer = await self._http.send(wire.check_request(self._base))
         if answer.status == 422:
-            return (
+            return Checked(
                 f"{host} answers and takes the API key: it refused an empty order for its content (HTTP 422), not for "
-                "the key. Assumed: it judges the key first. Not checked: webhooks and downloads"
+                "the key. Assumed: it judges the key first. Not checked: webhooks and downloads",
+                unchecked="webhooks and downloads",
             )
         wire.raise_for(answer, self._now(), "meeting agents")
         raise BadAnswer(

@@ -1,6 +1,8 @@
 """flexperto: archives of conferences, and the webhooks that announce them."""
 
-from providers.base import AccountSettings, Option, Provider, ProviderInfo, SecretField, SecretSource
+from providers import checks
+from providers.base import AccountSettings, Provider, SecretSource
+from providers.declaring import Option, ProviderInfo, SecretField
 from providers.models import AssetKind, Capability
 
 INFO = ProviderInfo(
@@ -17,6 +19,9 @@ INFO = ProviderInfo(
             "the tenant's address, https://TENANT.live.flexperto.com; with or without /api/v2",
             kind="url",
             required=True,
+            label="Address",
+            example="https://acme.live.flexperto.com",
+            check=checks.bare_address,
         ),
         Option(
             "paths",
@@ -24,11 +29,18 @@ INFO = ProviderInfo(
             kind="choice",
             default="auto",
             choices=("auto", "current", "legacy"),
+            example="auto",
         ),
     ),
     secrets=(
-        SecretField("api_key", "API token of an administrator of the tenant"),
-        SecretField("hook_secret", "the secret part of the address that webhooks are sent to", required=False),
+        SecretField("api_key", "API token of an administrator of the tenant", label="API token"),
+        SecretField(
+            "hook_secret",
+            "the secret part of the address that webhooks are sent to",
+            required=False,
+            label="Webhook secret",
+            advanced=True,
+        ),
     ),
     topics=("communication.archives.archive.available", "communication.conferences.conference.close"),
     found_by="the tenant lists its archives; webhooks announce the ones that become available",

@@ -31,6 +31,7 @@ from providers.models import (
 )
 from providers.origin import Origin
 from providers.secret import Secret
+from providers.steps import Checked
 
 
 def _utc_now() -> datetime:
@@ -73,10 +74,14 @@ class FlexpertoClient(Provider):
         await self._http.aclose()
 
     async def check(self) -> str:
-        """Ask for the list's first page, the only documented call that needs no id."""
+        """Ask for the list's first page, the only documented call that needs no id; administrators alone may (doc)."""
         _, page = await self._first_page()
         count = page.total if page.total is not None else len(page.archive_ids)
-        return f"the tenant answers on its {self._archive_paths} paths and lists {count} archives"
+        return Checked(
+            f"the tenant answers on its {self._archive_paths} paths and lists {count} archives",
+            rights="it lists archives, which only administrators of the tenant may",
+            unchecked="downloads, abandoning, and webhook subscriptions, whose paths may be of the other family",
+        )
 
     async def listing(self) -> AsyncIterator[Listing]:
         """Every archive of the tenant, in whatever state, page by page.

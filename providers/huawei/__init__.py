@@ -1,6 +1,8 @@
 """Huawei AICC CC-Gateway: an agent signs in, its events tell of recordings, and their files are downloaded."""
 
-from providers.base import AccountSettings, Option, Provider, ProviderInfo, SecretField, SecretSource
+from providers import checks
+from providers.base import AccountSettings, Provider, SecretSource
+from providers.declaring import Option, ProviderInfo, SecretField
 from providers.models import AssetKind, Capability
 
 INFO = ProviderInfo(
@@ -15,14 +17,24 @@ INFO = ProviderInfo(
             "Address of the CC-Gateway, such as https://10.0.0.5:8043, with or without /agentgateway/resource",
             "url",
             required=True,
+            label="Address",
+            example="https://10.0.0.5:8043",
         ),
-        Option("agent_id", "Agent number, such as 1001 (101 to 999999)", required=True),
-        Option("phone", "Softphone number to sign in with; without it only a pasted Guid works", default=""),
+        Option(
+            "agent_id", "Agent number, such as 1001 (101 to 999999)", required=True, example="1001", check=checks.digits
+        ),
+        Option(
+            "phone",
+            "Softphone number to sign in with; without it only a pasted Guid works",
+            default="",
+            example="40038",
+        ),
         Option(
             "watch",
             "Sign in (busy, no auto-answer) and poll events while the desk is open; it occupies the agent's seat",
             "bool",
             default=False,
+            example="true",
         ),
         Option(
             "download",
@@ -31,13 +43,23 @@ INFO = ProviderInfo(
             "choice",
             default="videofiledownload",
             choices=("videofiledownload", "videofiledownloadEx"),
+            example="videofiledownloadEx",
+            advanced=True,
         ),
     ),
     secrets=(
         SecretField(
-            "password", "The agent's password, to sign in (one of password and guid is needed)", required=False
+            "password",
+            "The agent's password, to sign in (one of password and guid is needed)",
+            required=False,
+            one_of="session",
         ),
-        SecretField("guid", "The Guid of a session that is already signed in, instead of a sign-in", required=False),
+        SecretField(
+            "guid",
+            "The Guid of a session that is already signed in, instead of a sign-in",
+            required=False,
+            one_of="session",
+        ),
     ),
     found_by="The CC-Gateway lists no recordings: they are announced by events while the agent is signed in "
     "(watch = true), or adopted by their ids.",

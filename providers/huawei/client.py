@@ -18,6 +18,7 @@ from providers.base import (
 from providers.huawei import INFO, events, wire
 from providers.huawei.session import Rhythm, Session
 from providers.models import Asset, AssetId, AssetKind, Listing
+from providers.steps import Checked
 
 
 class Huawei(Provider):
@@ -41,7 +42,7 @@ class Huawei(Provider):
 
     async def check(self) -> str:
         """Sign in and out again, or use the pasted Guid, and say what works."""
-        return await self._session.try_out()
+        return Checked(await self._session.try_out(), unchecked="events and downloads")
 
     async def aclose(self) -> None:
         """Sign out where this client signed in, and close connections."""

@@ -25,6 +25,7 @@ from providers.models import Asset, AssetId, AssetKind, Catchup, Listing
 from providers.origin import Origin
 from providers.proconf import INFO, wire
 from providers.secret import Secret
+from providers.steps import Checked
 
 _UNREACHABLE_ENOUGH = 2
 """Rooms in a row after which it is the service that cannot be reached, and not one slow summary."""
@@ -69,7 +70,10 @@ class ProconfProvider(Provider):
             await self._http.send(wire.meetings_request(self._base)), "the list of meetings", self._now()
         )
         rooms = len(self.settings.options["rooms"])
-        return f"the service answers; {rooms or 'no'} room{'' if rooms == 1 else 's'} to look at"
+        return Checked(
+            f"the service answers; {rooms or 'no'} room{'' if rooms == 1 else 's'} to look at",
+            unchecked="catch-ups of rooms (`reeldesk catchup ROOM` asks for one)",
+        )
 
     async def listing(self) -> AsyncIterator[Listing]:
         """The catch-up of every configured room, as each answers; those that could not be had come last.

@@ -1,6 +1,8 @@
 """Temasys (Skylink) recording notifications: a form to edit, and a callback for every recording that is mixed."""
 
-from providers.base import AccountSettings, Option, Provider, ProviderInfo, SecretField, SecretSource
+from providers import checks
+from providers.base import AccountSettings, Provider, SecretSource
+from providers.declaring import Option, ProviderInfo, SecretField
 from providers.models import AssetKind, Capability
 
 INFO = ProviderInfo(
@@ -10,24 +12,72 @@ INFO = ProviderInfo(
     capabilities=frozenset({Capability.FETCH, Capability.NOTIFICATIONS, Capability.WEBHOOK}),
     kinds=(AssetKind.VIDEO,),
     options=(
-        Option("base_url", "address of the service; none is published", kind="url", required=True),
-        Option("auth", "how to sign in", kind="choice", default="login", choices=("login", "cookie", "header", "none")),
-        Option("login_path", 'path of the login, for auth = "login" (an assumption)', default="/rest/login"),
-        Option("username", 'user name, for auth = "login"', default=""),
-        Option("header", 'header that carries the token, for auth = "header"', default="Authorization"),
+        Option(
+            "base_url",
+            "address of the service; none is published",
+            kind="url",
+            required=True,
+            label="Address",
+            example="https://api.example.com",
+            check=checks.bare_address,
+        ),
+        Option(
+            "auth",
+            "how to sign in",
+            kind="choice",
+            default="login",
+            choices=("login", "cookie", "header", "none"),
+            label="Sign-in",
+            example="header",
+        ),
+        Option(
+            "login_path",
+            'path of the login, for auth = "login" (an assumption)',
+            default="/rest/login",
+            example="/rest/login",
+            when=("auth", "login"),
+            check=checks.path,
+            advanced=True,
+        ),
+        Option(
+            "username",
+            'user name, for auth = "login"',
+            default="",
+            label="User name",
+            example="temasys",
+            when=("auth", "login"),
+        ),
+        Option(
+            "header",
+            'header that carries the token, for auth = "header"',
+            default="Authorization",
+            example="X-Api-Key",
+            when=("auth", "header"),
+            check=checks.header_name,
+        ),
         Option(
             "download_hosts",
             "where the links to recordings may lead: host, host:port or *.suffix",
             kind="texts",
             default=(),
+            example="*.amazonaws.com, files.example.com",
+            check=checks.host_pattern,
         ),
     ),
     secrets=(
         SecretField("password", "password of the user", when=("auth", "login")),
-        SecretField("cookie", "session cookie, as name=value", when=("auth", "cookie")),
-        SecretField("token", "the header's whole value", when=("auth", "header")),
-        SecretField("api_key", "app key that callbacks must name; without it any is taken", required=False),
-        SecretField("hook_secret", "unguessable part of the callback's address", required=False),
+        SecretField("cookie", "session cookie, as name=value", when=("auth", "cookie"), label="Session cookie"),
+        SecretField("token", "the header's whole value", when=("auth", "header"), label="Header's value"),
+        SecretField(
+            "api_key", "app key that callbacks must name; without it any is taken", required=False, label="App key"
+        ),
+        SecretField(
+            "hook_secret",
+            "unguessable part of the callback's address",
+            required=False,
+            label="Webhook secret",
+            advanced=True,
+        ),
     ),
     found_by=(
         "Temasys lists no recordings: each is announced by a callback; "

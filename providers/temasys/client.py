@@ -19,6 +19,7 @@ from providers.models import (
 )
 from providers.origin import Origin
 from providers.secret import Secret
+from providers.steps import Checked
 from providers.temasys import INFO, webhook, wire
 
 
@@ -92,13 +93,15 @@ class TemasysProvider(Provider):
     async def check(self) -> str:
         """Read the settings."""
         settings = await self.notifications()
+        rest = "callbacks, links to recordings, and saving the notifications"
         if not settings.exists:
-            return "the service answers; no recording notifications are set yet"
+            return Checked("the service answers; no recording notifications are set yet", unchecked=rest)
         user = f" of {settings.username}" if settings.username else ""
         # Only the host: the rest of the address may hold this machine's hook secret.
         target = Origin.of(settings.url)
         to = f", called back at {target.netloc}" if target else ", no callback address is set"
-        return f"the service answers; recording notifications{user} are {'on' if settings.notify else 'off'}{to}"
+        state = "on" if settings.notify else "off"
+        return Checked(f"the service answers; recording notifications{user} are {state}{to}", unchecked=rest)
 
     async def notifications(self) -> NotificationSettings:
         """The recording notifications as set at the service."""

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from providers.base import Option
-from vault.config import Config, data_folder, default_path, load, parse, problem_with, problem_with_address
+from providers.declaring import Option, problem_with, problem_with_address
+from vault.config import Config, data_folder, default_path, load, parse
 from vault.errors import ConfigError
 
 HOME = Path("/home/desk")
@@ -58,6 +58,16 @@ def test_a_good_one() -> None:
     assert config.accounts["calls"].settings.options["watch"] is False
 
 
+def test_what_an_account_may_have_beside() -> None:
+    text = """password_command = ["pass", "show", "reeldesk/{name}"]
+allow_private = ["https://10.0.0.9:9000", "https://store.corp/"]"""
+    config = read(account(text)).accounts["advice"]
+    assert config.password_command == ("pass", "show", "reeldesk/{name}")
+    assert config.settings.allow_private == ("https://10.0.0.9:9000", "https://store.corp/")
+    without = read(account("")).accounts["advice"]
+    assert (without.password_command, without.settings.allow_private) == ((), ())
+
+
 def test_nothing_is_configured_yet() -> None:
     config = read("")
     assert (config.accounts, config.vault_path) == ({}, Path("~/reeldesk").expanduser())
@@ -98,7 +108,11 @@ def account(line: str, provider: str = "flexperto", url: str = "https://a.exampl
         (account("", url="http://a.example"), 3, "accounts.advice.base_url must begin with https://"),
         (account("", url="a.example"), 3, "accounts.advice.base_url must be an address like https://host"),
         (account("", url="https://me@a.example"), 3, "must be an address"),
-        (account("sped = 1"), 4, "accounts.advice.sped is not known here; known are auto_fetch, base_url"),
+        (
+            account("sped = 1"),
+            4,
+            "accounts.advice.sped is not known here; known are allow_private, auto_fetch, base_url",
+        ),
         (account("'sped' = 1"), 4, "accounts.advice.sped is not known here"),
         (account('verify = "no"'), 4, "accounts.advice.verify must be true or false"),
         (account("timeout_s = -1"), 4, "accounts.advice.timeout_s must be a number, 0 or more"),
@@ -114,6 +128,24 @@ def account(line: str, provider: str = "flexperto", url: str = "https://a.exampl
         (account("resource_hosts = 'x'", "cronofy"), 4, "must be a list of texts"),
         (account("resource_hosts = [1]", "cronofy"), 4, "must be a list of texts"),
         ('accounts = {advice = {provider = "flexperto", sped = 1}}\n', 1, "accounts.advice.sped is not known here"),
+        (account("password_command = 'pass show x'"), 4, "password_command must be a list of texts"),
+        (account("password_command = ['']"), 4, "password_command is empty"),
+        (account("password_command = ['pass', 'show']"), 4, "password_command must have {name} in one of"),
+        (account("allow_private = ['10.0.0.9:9000']"), 4, "allow_private must name origins, such as https://10.0.0.9"),
+        (account("allow_private = ['https://10.0.0.9/x']"), 4, "without a path: 'https://10.0.0.9/x' is none"),
+        (account("allow_private = ['http://127.0.0.1:9']"), 4, "must begin with https://: 'http://127.0.0.1:9' does"),
+        (account("resource_hosts = ['*.example']", "cronofy"), 4, "must name exact hosts"),
+        (account("resource_hosts = ['https://a.example']", "cronofy"), 4, "must name exact hosts"),
+        (account("download_hosts = ['*']", "temasys"), 4, "must name hosts: host, host:port or *.suffix; '*' is none"),
+        (account("header = 'a b'", "temasys"), 4, "header must be a header's name"),
+        (account("header = 'Host'", "proconf"), 4, "header must not be Host"),
+        (account("login_path = 'https://b.example/'", "temasys"), 4, "login_path must be a path"),
+        (account("rooms = ['a', '..']", "proconf"), 4, "rooms must name rooms: '..' cannot be a room's name"),
+        (account("agent_id = 'Eve'", "huawei"), 4, "agent_id must be a number such as 1001"),
+        (account("", url="https://a.example/?x=1"), 3, "base_url must end before the ? or #"),
+        ("[receiver]\nport = 0\n", 2, "receiver.port must be between 1 and 65535"),
+        ("[receiver]\nrate_per_s = 0\n", 2, "receiver.rate_per_s must be more than 0"),
+        ("[receiver]\ntrusted_proxies = ['a']\n", 2, "must be addresses or networks (10.0.0.0/8)"),
         ('accounts.advice.provider = "flexperto"\n', 1, "accounts.advice.base_url is missing"),
     ],
 )

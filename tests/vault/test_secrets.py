@@ -5,18 +5,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from keyring.backend import KeyringBackend
-from keyring.backends import chainer, fail, null
 from keyring.errors import KeyringLocked, NoKeyringError
 
 from providers.secret import Secret
-from vault import secrets
 from vault.errors import VaultError
-from vault.secrets import KeyringThread, Secrets, system_backend, variable
+from vault.secrets import KeyringThread, Secrets, variable
 
 KEY = "REELDESK_SECRET_MY_AGENTS_API_KEY"
 HIDDEN = "CANARY-3f9a"
@@ -48,6 +45,10 @@ class Ring(KeyringBackend):
     def set_password(self, service: str, username: str, password: str) -> None:
         self._do()
         self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._do()
+        del self.kept[service, username]
 
 
 def thread(ring: Ring, deadline_s: float = 5.0) -> KeyringThread:
@@ -184,18 +185,6 @@ def test_a_keyring_that_raises(ring: Ring, fault: Exception) -> None:
     assert it.store("a", "key", Secret("stored")) == "keyring Ring"
 
 
-def test_faults_of_the_bus_are_known() -> None:
-    pytest.importorskip("jeepney")
-    from jeepney.wrappers import DBusErrorResponse
-
-    assert DBusErrorResponse in secrets._keyring_faults()
-
-
-def test_without_the_bus_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jeepney.wrappers", None)
-    assert RuntimeError in secrets._keyring_faults()
-
-
 def test_a_keyring_that_hangs_is_asked_once() -> None:
     hang = threading.Event()
     ring = Ring(hang=hang)
@@ -233,47 +222,6 @@ def test_quitting_does_not_wait_for_it() -> None:
     assert done.stdout == "not set; the system keyring did not answer in 0.2 s\n"
     assert (done.returncode, done.stderr) == (0, "")
     assert time.monotonic() - began < 20
-
-
-# The system's own
-
-
-def choose(monkeypatch: pytest.MonkeyPatch, backend: object) -> None:
-    monkeypatch.setattr("keyring.get_keyring", lambda: backend)
-
-
-class PlaintextKeyring(Ring):
-    """Named like the one that keeps secrets in clear."""
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (fail.Keyring, "there is no system keyring here"),
-        (null.Keyring, "there is no system keyring here"),
-        (chainer.ChainerBackend, "may keep secrets in clear"),
-        (PlaintextKeyring, "may keep secrets in clear"),
-    ],
-)
-def test_keyrings_that_are_not_used(
-    monkeypatch: pytest.MonkeyPatch, make: Callable[[], KeyringBackend], words: str
-) -> None:
-    choose(monkeypatch, make())
-    with pytest.raises(VaultError, match=words):
-        system_backend()
-    assert words in KeyringThread().describe()
-
-
-def test_keyrings_that_ask_in_the_terminal_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    prompting = type("EncryptedKeyring", (Ring,), {"__module__": "keyrings.alt.file"})
-    choose(monkeypatch, prompting())
-    with pytest.raises(VaultError, match="asks for its password in the terminal"):
-        system_backend()
-
-
-def test_any_other_is(monkeypatch: pytest.MonkeyPatch, ring: Ring) -> None:
-    choose(monkeypatch, ring)
-    assert system_backend() is ring
 
 
 def test_no_keyring_is_loaded_before_it_is_needed() -> None:

@@ -1,40 +1,45 @@
-"""`account` lists and tests the accounts; `secret set` keeps a credential in the system keyring."""
+"""`account` adds, lists, tests and removes accounts."""
 
 import argparse
 import os
 from typing import TYPE_CHECKING
 
+from tui.commandline import adding
 from tui.commandline.arguments import Commands, check_accounts, command, group, json_option, no_account
-from tui.commandline.asking import hidden, secret, secret_fields
 from tui.commandline.output import Output
 from tui.commandline.session import Usage, attempt, each, on_loop, with_desk
 from tui.figures import when
-from vault.config import load
-from vault.secrets import Secrets
+from vault.config import default_path, load
+from vault.options import UNCHECKED
 from vault.views import AccountView
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
     from vault.desk import Desk
 
 AT_ONCE = 4
-_SET = """\
-  reeldesk secret set advice api_key
-  pass show flexperto | reeldesk secret set advice api_key"""
+_ADD = """\
+  reeldesk account add advice                    # asks for what is needed
+  pass show flexperto | reeldesk account add advice --provider flexperto \\
+      --set base_url=https://acme.live.flexperto.com --secret api_key
+  reeldesk account add agents --provider cronofy --set data_center=de --no-secrets"""
+_REMOVE = """\
+  reeldesk account remove advice                 # says what would happen
+  reeldesk account remove advice --yes"""
 
 
 def add(commands: Commands) -> None:
     """Add the commands."""
-    accounts = group(commands, "account", "list or test the configured accounts")
+    accounts = group(commands, "account", "add, list, test or remove accounts")
+    adding.add_arguments(command(accounts, "add", "add an account to config.toml", adding.run, _ADD))
     listing = command(accounts, "list", "list the configured accounts", run_list)
     json_option(listing)
     test = command(accounts, "test", "make the cheapest honest call at each service", run_test)
     test.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="only these; without any: all")
-    secrets = group(commands, "secret", "keep the accounts' credentials")
-    keep = command(
-        secrets, "set", "keep a credential in the system keyring, from a hidden prompt or stdin", run_set, _SET
+    remove = command(
+        accounts, "remove", "take an account out of config.toml; what was fetched stays", run_remove, _REMOVE
     )
-    keep.add_argument("account", metavar="ACCOUNT")
-    keep.add_argument("name", metavar="NAME", help="api_key, password, token … as `reeldesk account list` names it")
+    remove.add_argument("account", metavar="ACCOUNT")
+    remove.add_argument("--yes", action="store_true", help="do it; without this it only says what would happen")
 
 
 def run_list(args: argparse.Namespace, out: Output) -> int:
@@ -42,20 +47,30 @@ def run_list(args: argparse.Namespace, out: Output) -> int:
     return with_desk(lambda desk: _list(desk, args, out))
 
 
+_HEAD = ("ACCOUNT", "SERVICE", "ADDRESS", "TLS", "ASSETS", "HELD", "SYNCED", "SECRETS", "LAST ERROR")
+
+
 def _list(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
     accounts = desk.accounts()
     if args.json:
         for account in accounts:
             out.record(record(account))
-    elif not out.table(("ACCOUNT", "SERVICE", "ADDRESS", "ASSETS", "HELD", "SYNCED", "SECRETS"), map(_row, accounts)):
-        out.note(f"no account is configured in {desk.config.path}")
+    elif not out.table(_HEAD, map(_row, accounts)):
+        out.note(f"no account is configured in {desk.config.path}; `reeldesk account add NAME` adds one")
     return out.status
+
+
+def tls(account: AccountView) -> str:
+    """Whether the service's certificate is checked, in words."""
+    if account.address.startswith("http://"):
+        return "none (loopback)"
+    return "checked" if account.verify else UNCHECKED
 
 
 def _row(account: AccountView) -> tuple[str, ...]:
     secrets = "; ".join(f"{name}: {where}" for name, where in account.secrets.items())
     figures = (str(account.assets), str(account.held), when(account.synced_at))
-    return (account.name, account.label, account.address, *figures, secrets)
+    return (account.name, account.label, account.address, tls(account), *figures, secrets, account.error)
 
 
 def record(account: AccountView) -> dict[str, object]:
@@ -66,6 +81,7 @@ def record(account: AccountView) -> dict[str, object]:
         "label": account.label,
         "address": account.address,
         "verify": account.verify,
+        "tls": tls(account),
         "capabilities": sorted(account.capabilities),
         "meetings": account.meetings,
         "assets": account.assets,
@@ -88,23 +104,29 @@ async def _test(desk: "Desk", named: list[str], out: Output) -> int:
 
     async def one(account: str) -> None:
         said = await attempt(out, account, desk.check(account))
+        badge = "" if desk.config.accounts[account].settings.verify else f" [{UNCHECKED}]"
         if said is not None:
-            out.line(f"{account}: {said}")
+            out.line(f"{account}: {said}{badge}")
 
     await each(dict.fromkeys(named or desk.config.accounts), AT_ONCE, one)
     return out.status
 
 
-def run_set(args: argparse.Namespace, out: Output) -> int:
-    """Keep a credential in the keyring; the ledger is not needed for it."""
-    config = load(None, os.environ)
-    if args.account not in config.accounts:
-        raise Usage(no_account(args.account, config.accounts))
-    fields = secret_fields(config.accounts[args.account].settings)
-    if args.name not in [field.name for field in fields]:
-        names = "; ".join(f"{field.name} ({field.words})" for field in fields) or "none"
-        raise Usage(f"the account {args.account} has no secret {args.name}; it has: {names}")
-    given = secret(hidden(f"{args.name} of account {args.account}: "))
-    where = Secrets(os.environ).store(args.account, args.name, given)
-    out.note(f"{args.name} of account {args.account} is kept in: {where}")
+def run_remove(args: argparse.Namespace, out: Output) -> int:
+    """Take an account out of the configuration; say what stays, and how that can go, too."""
+    config, name = load(None, os.environ), args.account
+    if name not in config.accounts:
+        raise Usage(no_account(name, config.accounts))
+    path = default_path(os.environ)
+    stays = (
+        f"what was fetched stays in {config.vault_path}, and what is known of it in {config.ledger_path}; "
+        f"its secrets stay where they are kept: `reeldesk secret forget {name} --yes` removes them"
+    )
+    if not args.yes:
+        out.note(f"account {name} would be taken out of {path}; {stays}")
+        raise Usage("nothing was removed; say --yes to do it")
+    from vault import accounts
+
+    accounts.remove(path, name)
+    out.note(f"account {name} is taken out of {path}; {stays}")
     return out.status

@@ -13,10 +13,13 @@ _MAX = 64 * 1024
 
 def hidden(prompt: str) -> str:
     """What is typed without being shown, or piped in."""
-    if not sys.stdin.isatty():
-        return sys.stdin.read(_MAX).strip()
+    return prompted(prompt).strip() if sys.stdin.isatty() else sys.stdin.read(_MAX).strip()
+
+
+def prompted(prompt: str) -> str:
+    """What is typed on the terminal without being shown, as it is; "" at the end of the input."""
     try:
-        return getpass.getpass(prompt, stream=sys.stderr).strip()
+        return getpass.getpass(prompt, stream=sys.stderr)
     except EOFError:
         return ""
 

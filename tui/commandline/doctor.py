@@ -22,7 +22,7 @@ from tui.commandline.session import FAULTS, words
 from tui.figures import count, size
 from vault.config import Config, data_folder, default_path, load
 from vault.errors import ConfigError, VaultError
-from vault.secrets import Secrets
+from vault.secrets import Secrets, secrets_of
 
 LOW_SPACE = 5_000_000_000
 """Bytes; less free in the vault is worth a word."""
@@ -153,7 +153,7 @@ def _vault(path: Path) -> Iterator[Finding]:
 
 
 def _secrets(config: Config | None) -> Iterator[Finding]:
-    secrets = Secrets(os.environ)
+    secrets = secrets_of(config, os.environ) if config else Secrets(os.environ)
     yield Finding("keyring", "ok", secrets.describe_keyring())
     for account in config.accounts.values() if config else ():
         settings = account.settings

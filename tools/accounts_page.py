@@ -1,0 +1,162 @@
+"""Makes docs/accounts.md from what the providers declare: their options, secrets, and where recordings come from.
+
+python tools/accounts_page.py           writes docs/accounts.md
+python tools/accounts_page.py --check   fails when the page no longer says what is declared
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import tomlkit  # noqa: E402 - the checkout comes first
+
+from providers import registry  # noqa: E402
+from providers.declaring import Field, Option, ProviderInfo, SecretField, applies, read  # noqa: E402
+from vault.options import COMMON  # noqa: E402
+
+PAGE = ROOT / "docs" / "accounts.md"
+NAMES = {"flexperto": "advice", "cronofy": "agents", "temasys": "rooms", "huawei": "calls", "proconf": "standup"}
+"""The accounts of the examples; for a provider that is not here, its own name."""
+
+INTRO = """# Accounts
+
+Made by `python tools/accounts_page.py` from what the providers declare; a test fails when this page and they differ.
+Do not edit it.
+
+An account is one login at one service: a table `[accounts.NAME]` in `config.toml`. NAME has lower-case letters, digits
+and `-`; it is the first part of every recording's identity, so it is not to be changed later.
+
+    reeldesk account add NAME              asks for what is needed, field after field
+    reeldesk account list                  where each account leads, and what went wrong last
+    reeldesk account test NAME             whether the service answers and takes the credential
+    reeldesk account remove NAME --yes     takes it out of config.toml; what was fetched stays
+
+Without a terminal `account add` takes everything at once: `--provider P`, options as `--set KEY=VALUE`, and for each
+`--secret NAME` one line on stdin. Lists are typed with commas between (`--set rooms=a,b`), or as in config.toml
+(`--set 'rooms=["a, b"]'`). Editing `config.toml` by hand does the same; comments and layout survive the commands. Only
+what differs from the default is written.
+
+Secrets never stand in `config.toml`, and never in arguments. `reeldesk secret set ACCOUNT NAME` keeps one;
+`reeldesk secret list` says where each one is. The variable `REELDESK_SECRET_ACCOUNT_NAME` (upper case, `-` as `_`)
+comes first, or `REELDESK_SECRET_ACCOUNT_NAME_FILE` with the path of a private file.
+
+`verify = false` leaves the certificate unchecked: anyone in between can read along, the credential too. `account add`
+wants its host typed for that (without a terminal: `--insecure-host HOST`), and the account is marked with
+"TLS is not checked" for as long as it is so. A `ca_file` with the authority's certificate is the better way.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    lines = [INTRO.rstrip("\n")]
+    for name in registry.names():
+        lines += ["", *_provider(registry.info(name))]
+    lines += [
+        "",
+        "## Any account",
+        "",
+        "Options that every account can have, whatever its service.",
+        "",
+        *_options(COMMON),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _provider(info: ProviderInfo) -> Iterable[str]:
+    yield f"## {info.label} (`{info.name}`)"
+    yield ""
+    yield f"Kept as {', '.join(kind.value for kind in info.kinds)}, by {info.meeting_word}. Where recordings come from:"
+    yield f"{_sentence(info.found_by)}"
+    yield ""
+    yield from _options(info.options)
+    yield ""
+    yield from _secrets(info.secrets)
+    yield ""
+    yield "For example:"
+    yield ""
+    yield "```toml"
+    yield from _example(info)
+    yield "```"
+
+
+def _options(options: Iterable[Option]) -> Iterable[str]:
+    yield "| option | what it is | default | such as |"
+    yield "|---|---|---|---|"
+    for option in options:
+        words = _cell(f"{_sentence(option.words)}{_choices(option)}{_when(option)}")
+        default = "**needed**" if option.required else _code(_as_toml(option, option.default))
+        yield f"| `{option.name}` | {words} | {default} | {_code(_as_toml(option, read(option, option.example)))} |"
+
+
+def _secrets(secrets: Iterable[SecretField]) -> Iterable[str]:
+    yield "| secret | what it is | needed |"
+    yield "|---|---|---|"
+    for field in secrets:
+        needed = "yes" if field.required else "one of them" if field.one_of else "no"
+        yield f"| `{field.name}` | {_cell(_sentence(field.words) + _when(field))} | {needed} |"
+
+
+def _example(info: ProviderInfo) -> Iterable[str]:
+    name = NAMES.get(info.name, info.name)
+    yield f"[accounts.{name}]"
+    yield f'provider = "{info.name}"'
+    for option in info.options:
+        value = read(option, option.example)
+        shown = not option.advanced and applies(option, {}, info.options) and value != option.default
+        if option.required or (shown and option.kind != "choice") or (shown and not _base(info)):
+            yield f"{option.name} = {_as_toml(option, value)}"
+
+
+def _base(info: ProviderInfo) -> bool:
+    return any(option.required for option in info.options)
+
+
+def _as_toml(option: Option, value: object) -> str:
+    if value is None or value in ("", (), []):
+        return ""
+    return str(tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string())
+
+
+def _choices(option: Option) -> str:
+    return f" One of {', '.join(f'`{each}`' for each in option.choices)}." if option.choices else ""
+
+
+def _when(field: Field) -> str:
+    if field.when is None:
+        return ""
+    name, *values = field.when
+    return f" Only with `{name}` = {' or '.join(f'`{value}`' for value in values)}."
+
+
+def _sentence(words: str) -> str:
+    if re.match(r"[\w-]+:", words):  # a value, which is written as it is
+        return words.rstrip(".") + "."
+    return words[0].upper() + words[1:].rstrip(".") + "."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def main() -> int:
+    """Write the page, or compare it."""
+    text = page()
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(text, "utf-8")
+        return 0
+    if PAGE.exists() and PAGE.read_text("utf-8") == text:
+        return 0
+    print("docs/accounts.md does not say what is declared: run python tools/accounts_page.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
