@@ -289,13 +289,14 @@ def opened(
 def configured(session: Session, folder: Path, *, still: bool = False) -> dict[str, str]:
     """An environment for a desk over a served demo, with a ledger and a vault of its own in `folder`.
 
-    `still`: no account is polled or watched.
+    `still`: no account is polled or watched, and no webhook comes in.
     """
     text = Path(session.environ["REELDESK_CONFIG"]).read_text("utf-8")
     text = re.sub(r"(?m)^path = .*$", f'path = "{folder / "vault"}"', text)
     if still:
         text = re.sub(r"(?m)^(poll_s = .*|watch = true)\n", "", text)
         text = re.sub(r"(?m)^(\[accounts\..*\])$", r"\1\npoll_s = 0", text)
+        text = re.sub(r"(?m)^on = true$", "on = false", text)
     config = folder / "config.toml"
     config.write_text(text, "utf-8")
     named = {name: value for name, value in session.environ.items() if name.startswith("REELDESK_")}

@@ -59,7 +59,8 @@ def move_for_at_most(desk: Terminal, budget: int) -> None:
 
 
 def rest_in_every_mode(desk: Terminal) -> None:
-    for mode, words in (("2", "Nothing was ever"), ("3", "revenue"), ("6", "Credentials"), ("4", "At the service")):
+    shown = {"2": "Nothing was ever", "3": "revenue", "5": "Deliveries", "6": "Credentials", "4": "At the service"}
+    for mode, words in shown.items():
         desk.press(mode)
         desk.wait_for(words)
         desk.written_in(0.6)
