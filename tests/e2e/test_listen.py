@@ -325,7 +325,7 @@ def receiving(environ: dict[str, str], folder: Path) -> dict[str, str]:
         port = free.getsockname()[1]
     before = config.read_text("utf-8")
     (line,) = [line for line in before.splitlines() if line.startswith("port = ")]
-    config.write_text(before.replace(line, f"port = {port}"), "utf-8")
+    config.write_text(before.replace(line, f"port = {port}").replace("on = false", "on = true"), "utf-8")
     return environ
 
 
