@@ -286,6 +286,9 @@ class Books:
             return
         if told.status == 503 and segments[:1] == ["hooks"] and unquote(segments[1]) == "keyless":
             return
+        if told.status == 503 and told.headers.get("retry-after") == "5" and (named := self._named(asked)):
+            self.unheard[named] += 1  # the disk took too long, as on a busy machine it may: it was kept, or not
+            return
         if told.status not in STATUSES:
             raise Trouble(f"{told.status} for {asked!r:.600}")
         if told.status in (200, 204) and segments[:1] == ["hooks"]:
