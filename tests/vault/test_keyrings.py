@@ -16,6 +16,7 @@ from providers.secret import Secret
 from tests.vault.secret_place import QUICK
 from tests.vault.test_sealed_file import words
 from tests.vault.test_secrets import Ring, thread
+from tests.vault.world import until_true
 from vault import keyrings
 from vault.errors import VaultError
 from vault.keyrings import KeyringThread, Late, SealedThread, StoreThread, StoreView, system_backend
@@ -101,8 +102,10 @@ def test_closing_waits_for_nobody() -> None:
     hang.set()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_what_nobody_foresaw_is_no_deadline() -> None:
+def test_what_nobody_foresaw_is_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: ended.append(args.exc_type.__name__))
+
     class Strange(Exception):
         """No keyring raises this, so far."""
 
@@ -115,6 +118,7 @@ def test_what_nobody_foresaw_is_no_deadline() -> None:
     assert "CANARY" not in str(caught.value)
     assert it.ask(lambda: 1, 30.0) == 1
     assert time.monotonic() - began < 10
+    until_true(lambda: ended == ["Strange"])  # its thread ends a moment later
 
 
 # What they raise
