@@ -33,29 +33,31 @@ def receipt(provider: Provider, delivery: Delivery, source: str, now: float) -> 
 
     Raises NotAuthentic, and MissingSecret where there is nothing to verify it with.
     """
-    digest = hashlib.sha256(delivery.body).hexdigest()
-    needed = Delivery({n: v for n, v in delivery.headers.items() if n in HEADERS}, delivery.body)
     try:
         said = provider.read_delivery(delivery)
     except Unreadable as error:
-        words = f"kept as it came: {error.words}"
-        return (
-            Receipt(
-                provider.account,
-                f"unreadable {digest}",
-                UNREADABLE_TOPIC,
-                words,
-                f"{len(delivery.body)} bytes that could not be read: {error.words}",
-                digest,
-                needed,
-                source,
-                now,
-                readable=False,
-            ),
-            None,
-        )
-    fields = (provider.account, said.key, said.topic, said.verified, said.redacted_body, digest, needed, source, now)
-    return Receipt(*fields), said
+        return _receipt_of_unreadable(provider.account, delivery, error, source, now), None
+    return _receipt_of(provider.account, delivery, said, source, now), said
+
+
+def _receipt_of(account: str, delivery: Delivery, said: Announcement, source: str, now: float) -> Receipt:
+    told = (account, said.key, said.topic, said.verified, said.redacted_body)
+    return Receipt(*told, _digest(delivery), _needed(delivery), source, now)
+
+
+def _receipt_of_unreadable(account: str, delivery: Delivery, error: Unreadable, source: str, now: float) -> Receipt:
+    digest = _digest(delivery)
+    body = f"{len(delivery.body)} bytes that could not be read: {error.words}"
+    told = (account, f"unreadable {digest}", UNREADABLE_TOPIC, f"kept as it came: {error.words}", body)
+    return Receipt(*told, digest, _needed(delivery), source, now, readable=False)
+
+
+def _digest(delivery: Delivery) -> str:
+    return hashlib.sha256(delivery.body).hexdigest()
+
+
+def _needed(delivery: Delivery) -> Delivery:
+    return Delivery({name: value for name, value in delivery.headers.items() if name in HEADERS}, delivery.body)
 
 
 def outcome(recorded: Recorded, warnings: tuple[str, ...], *, confirmed: bool) -> str:
@@ -98,7 +100,7 @@ class Intake:
         """What was read when it came in, by account and digest, so that it need not be read twice."""
 
     def remember(self, one: Receipt, said: Announcement) -> None:
-        """A receipt was kept; what it says is at hand for a while."""
+        """A receipt is about to be kept; what it says is at hand for a while."""
         self._read[one.account, one.digest] = said
         if len(self._read) > _REMEMBERED:
             self._read.popitem(last=False)
@@ -108,7 +110,7 @@ class Intake:
         if taken.delivery is None:
             raise Unreadable("the key that it was sealed with is gone")
         provider = await self._connections.connect(taken.account)
-        said = self._read.pop((taken.account, hashlib.sha256(taken.delivery.body).hexdigest()), None)
+        said = self._read.pop((taken.account, _digest(taken.delivery)), None)
         return Heard(taken, provider, said or provider.read_delivery(taken.delivery, trusted=True))
 
     async def confirm(self, heard: Heard) -> Settled:
@@ -152,7 +154,7 @@ class Intake:
         and what asking raises: then it is kept, and processed by whoever runs next.
         """
         said = provider.read_delivery(delivery)
-        one, _ = receipt(provider, delivery, "", self._now().timestamp())
+        one = _receipt_of(provider.account, delivery, said, "", self._now().timestamp())
         deliveries = self._ledger.deliveries
         if not again and await asyncio.to_thread(deliveries.knows, provider.account, one.key, one.digest):
             return said, Recorded()

@@ -118,6 +118,8 @@ class Receiver:
             self._state = ReceiverState.OFF
             raise
         finally:
+            if self._state in (ReceiverState.STARTING, ReceiverState.ON):  # a fault of ours ended it
+                self._state, self._words = ReceiverState.FAILED, "a fault of reeldesk ended it; switch it on again"
             self._ending, self._address = None, ""
             self._holder.release()
             await asyncio.shield(_close(serving, app, writer))

@@ -212,3 +212,10 @@ async def test_an_account_whose_service_is_slow_leaves_room_for_the_others(house
     house.services.flexperto.faults.latency_s = 30.0
     async with house.receiving() as it:
         await until(lambda: any(d.account == "agents" and d.state is DeliveryState.DONE for d in it.deliveries()))
+
+
+async def test_a_fault_of_ours_is_not_told_as_being_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house.receiving() as it:
+        monkeypatch.setattr(it.receiver.gate, "reread", lambda: 1 / 0)
+        await until(lambda: it.receiver.view().state is ReceiverState.FAILED)
+        assert it.receiver.view().words == "a fault of reeldesk ended it; switch it on again"
