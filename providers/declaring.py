@@ -263,6 +263,19 @@ def problems(
     return found
 
 
+def lacking(info: ProviderInfo, options: Mapping[str, Any], has: Callable[[str], bool]) -> tuple[str, ...]:
+    """The names of secrets that an account with these options needs and does not have; of a `one_of`, the first."""
+    fields = [field for field in info.secrets if applies(field, options, info.options)]
+    met = {field.one_of for field in fields if field.one_of and has(field.name)}
+    names = []
+    for field in fields:
+        if has(field.name) or field.one_of in met - {""} or not (field.required or field.one_of):
+            continue
+        names.append(field.name)
+        met.add(field.one_of)
+    return tuple(names)
+
+
 def problem_with_typed(option: Option, text: str) -> str:
     """Why a typed text does not fit an option, in words; "" when it does."""
     if not text.strip():

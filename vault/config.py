@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,34 @@ class Config:
     def ledger_path(self) -> Path:
         """Where the ledger lies."""
         return self.data / "ledger.db"
+
+
+class Accounts(Mapping[str, AccountConfig]):
+    """The accounts as they are configured now, while they come and go. May be read from any thread."""
+
+    def __init__(self, accounts: Mapping[str, AccountConfig]) -> None:
+        self._now = dict(accounts)
+
+    def replace(self, accounts: Mapping[str, AccountConfig]) -> None:
+        """Have these be the accounts; who reads finds the ones before, or these, and no mixture."""
+        self._now = dict(accounts)
+
+    def __getitem__(self, name: str) -> AccountConfig:
+        return self._now[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._now))
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def items(self) -> ItemsView[str, AccountConfig]:
+        """As they are now: none of them goes while they are gone through."""
+        return dict(self._now).items()
+
+    def values(self) -> ValuesView[AccountConfig]:
+        """Likewise."""
+        return dict(self._now).values()
 
 
 def default_path(environ: Mapping[str, str]) -> Path:

@@ -4,7 +4,8 @@ Reads and queue verbs are quick and may come from any thread. The async use case
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,18 +20,19 @@ from providers.models import (
     NotificationSettings,
 )
 from providers.notifications import problems
-from providers.secret import Secret
+from providers.steps import Step
 from vault import config as configuration
-from vault.config import Config
+from vault.config import Accounts, Config
 from vault.connections import Connections
-from vault.errors import VaultError
 from vault.fetching import Fetching
 from vault.inbox.intake import Intake
 from vault.inbox.webhooks import Webhooks
 from vault.keeping import Keeping, Verification
 from vault.ledger import Ledger
+from vault.managing import Managing
 from vault.secrets import Secrets, secrets_of
 from vault.syncing import Syncing, SyncReport
+from vault.testing import Testing
 from vault.transfers.queue import Queue
 from vault.transfers.retrying import STEADY, Rhythm
 from vault.views import (
@@ -59,12 +61,17 @@ class Desk:
     def __init__(
         self, config: Config, ledger: Ledger, secrets: Secrets, now: Now = utc_now, rhythm: Rhythm = STEADY
     ) -> None:
-        self.config = config
+        accounts = Accounts(config.accounts)
+        self.config = config = replace(config, accounts=accounts)
+        """Its accounts are those of this moment; the rest is as it was when the desk was opened."""
         self.secrets = secrets
         self.now = now
         self._rhythm = rhythm
         self._ledger = ledger
         self._connections = Connections(config, secrets, self._news)
+        self.managing = Managing(config, accounts, self._connections, secrets, self._begin_anew)
+        """Accounts and their secrets come, change and go by it."""
+        self._testing = Testing(self._connections, secrets, now)
         intake = Intake(self._connections, ledger, now)
         self._syncing = Syncing(self._connections, ledger, intake, config.data / "workers", now)
         self._keeping = Keeping(config, self._connections, ledger, self._syncing, now)
@@ -228,6 +235,10 @@ class Desk:
         self._ledger.transfers.move(identity, by)
         self.queued()
 
+    def _begin_anew(self, accounts: Collection[str]) -> None:
+        self._ledger.transfers.begin_anew(accounts)
+        self.queued()
+
     def _steer(self, identity: AssetId, wish: str) -> None:
         self._ledger.transfers.steer(identity, wish, self.now().timestamp())
         self.queued()
@@ -336,6 +347,13 @@ class Desk:
         """Make the cheapest honest call to an account and say what works."""
         return await (await self._connections.connect(account)).check()
 
+    async def test(self, account: str, on_step: Callable[[Step], None] | None = None) -> tuple[Step, ...]:
+        """What works of an account and what does not, step by step; `on_step` is told of each as it ends.
+
+        Raises VaultError for a name that is no account.
+        """
+        return await self._testing.test(account, on_step)
+
     async def dispatch_agent(self, account: str, join_url: str, *, attendee: str = "", callback_url: str = "") -> None:
         """Send an agent to a meeting now."""
         client = await self._connections.connect(account)
@@ -359,10 +377,3 @@ class Desk:
     async def cancel_agent(self, account: str, key: str) -> None:
         """Cancel a scheduled agent."""
         await (await self._connections.connect(account)).cancel_agent(key)
-
-    async def store_secret(self, account: str, name: str, secret: Secret) -> str:
-        """Keep a credential in the system's keyring; says where. Raises VaultError."""
-        known = {f.name for f in registry.info(self._connections.account(account).settings.provider).secrets}
-        if name not in known:
-            raise VaultError(f"account {account} has no secret {name!r}; it has {', '.join(sorted(known))}")
-        return await asyncio.to_thread(self.secrets.store, account, name, secret)

@@ -74,8 +74,13 @@ class Engine:
         """Held while a call is handed over, so that none is after the last was seen to."""
         self._syncing: set[str] = set()
         self._snapshot = Snapshot()
-        self._looked_at = -1
+        self._looked_at = (-1, -1)
         self._idle_since: dict[str, float] = {}
+        self._accounts: dict[str, asyncio.Task[None]] = {}
+        self._is_stale = False
+        """Whether config.toml was written since it was read."""
+        self._edits = 0
+        """How often accounts came, changed or went."""
         self._calls: set[asyncio.Task[Any]] = set()
         """What `do` handed over and has not ended."""
         self._trouble = ""
@@ -128,7 +133,8 @@ class Engine:
 
         self.desk.queued = nudge
         kept = [loop.create_task(self._keep_queue(queue)), loop.create_task(self._keep_looking())]
-        kept += [loop.create_task(self._keep_account(account)) for account in self.desk.config.accounts.values()]
+        self.desk.managing.changed = self._follow
+        self._follow(frozenset(self.desk.config.accounts))
         receiving = self._receiving = Receiving(self.desk.webhooks, self.desk.config.data / "workers")
         kept.append(loop.create_task(receiving.run(on=self.desk.config.receiver.on)))
         self._snapshot = replace(self._snapshot, online=True)
@@ -141,9 +147,10 @@ class Engine:
             with self._guard:
                 self._stop_asked = True
             self.desk.queued = lambda: None
+            self.desk.managing.changed = lambda names: None
             for _ in range(2):
                 await asyncio.sleep(0)  # calls that were handed over before become tasks, and begin
-            ending = [*kept, *self._calls]
+            ending = [*kept, *self._accounts.values(), *self._calls]
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
@@ -163,6 +170,16 @@ class Engine:
                 self._trouble = error.words
                 await asyncio.sleep(LOOK_S * 10)
                 self._trouble = ""
+
+    def _follow(self, names: frozenset[str]) -> None:
+        """Begin anew with these accounts: they came, went, or have other options or secrets."""
+        for name in names:
+            if name in self._accounts:
+                self._accounts.pop(name).cancel()
+            account = self.desk.config.accounts.get(name)
+            if account is not None:
+                self._accounts[name] = asyncio.get_running_loop().create_task(self._keep_account(account))
+        self._edits += 1
 
     async def _keep_account(self, account: AccountConfig) -> None:
         """Sync at the start and every `poll_s`; watch where the account is watched."""
@@ -206,32 +223,39 @@ class Engine:
                 self._snapshot = await asyncio.to_thread(self._look)
             except VaultError as error:
                 self._snapshot = replace(self._snapshot, trouble=error.words)
+            if self._is_stale:
+                with contextlib.suppress(VaultError):  # it is told as trouble
+                    await self.desk.managing.follow()
             await self._rest_idle_accounts(loop.time())
             await asyncio.sleep(LOOK_S)
 
     def _look(self) -> Snapshot:
         assert self._queue is not None
         before = self._snapshot
+        self._is_stale = self.desk.managing.is_stale()
         number = self.desk.change_number()
         syncing = frozenset(self._syncing)
         busy = self._queue.busy
         receiver = self._receiving.view() if self._receiving else before.receiver
-        trouble = self._trouble or (self._receiving.trouble if self._receiving else "")
+        trouble = self._trouble or (self._receiving.trouble if self._receiving else "") or self.desk.managing.trouble
         quiet = not busy and not before.active and before.trouble == trouble and before.receiver == receiver
-        if quiet and number == self._looked_at and syncing == before.syncing:
+        seen = (number, self._edits)
+        if quiet and seen == self._looked_at and syncing == before.syncing:
             return before
         transfers = tuple(self._queue.up_to_date(t) for t in self.desk.transfers(SHOWN_TRANSFERS))
-        revision = before.revision + (number != self._looked_at)
-        self._looked_at = number
+        revision = before.revision + (seen != self._looked_at)
+        self._looked_at = seen
         return Snapshot(revision, transfers, syncing, online=True, trouble=trouble, receiver=receiver)
 
     async def _rest_idle_accounts(self, now: float) -> None:
         """A session at a service (an agent's seat) is not kept longer than it is used."""
         assert self._queue is not None
+        busy = self._queue.busy | self._syncing
+        await self.desk.managing.close_retired(busy)
         for account in self.desk.config.accounts.values():
             if Capability.WATCH not in self.desk.capabilities(account.name) or account.settings.options.get("watch"):
                 continue
-            if account.name in self._queue.busy or account.name in self._syncing:
+            if account.name in busy:
                 self._idle_since[account.name] = now
             elif now - self._idle_since.get(account.name, now) > IDLE_S:
                 del self._idle_since[account.name]

@@ -66,7 +66,7 @@ class Given:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.environ = dict(environ)
-        self._commands = dict(commands)
+        self.commands = dict(commands)
         self._command_s = command_s
         self._clock = clock
         self._failed: dict[tuple[str, str], tuple[str, float]] = {}
@@ -98,11 +98,11 @@ class Given:
             return f"file named by {key}_FILE"
         if self._credential(key):
             return "systemd credentials"
-        return f"{self.command(account)}, not asked yet" if account in self._commands else ""
+        return f"{self.command(account)}, not asked yet" if account in self.commands else ""
 
     def command(self, account: str) -> str:
         """The account's password command in words; "" without one."""
-        return password_command.label(self._commands[account]) if account in self._commands else ""
+        return password_command.label(self.commands[account]) if account in self.commands else ""
 
     def failed(self, account: str, name: str) -> str:
         """Why a command was given up, in words; "" when it was not."""
@@ -146,7 +146,7 @@ class Given:
         return Found(Secret(_text(content, path)), "systemd credentials", Source.SYSTEMD)
 
     def _from_command(self, account: str, name: str) -> Found | None:
-        key, argv = (account, name), self._commands.get(account)
+        key, argv = (account, name), self.commands.get(account)
         if argv is None:
             return None
         words, until = self._failed.get(key, ("", 0.0))

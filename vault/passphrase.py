@@ -21,6 +21,10 @@ class WrongPassphrase(SealedLocked):
     """It did not open the sealed file: either it is wrong, or the file was changed. Nobody can tell which."""
 
 
+class NoSealedFile(VaultError):
+    """There is no place for a secret but a sealed file, which somebody must make with a passphrase first."""
+
+
 class Passphrase:
     """A passphrase as it is typed on any keyboard (NFKC). It cannot be printed, logged or pickled by accident.
 

@@ -35,7 +35,10 @@ _LOCK_WAIT_S = 2.0
 """Another process writes for milliseconds; less than the deadline of the thread that asks."""
 _LOCK_LOOK_S = 0.01
 _Stamp = tuple[int, ...]
-_HOW = "unlock it in the desk, or name a private file that has its passphrase in REELDESK_PASSPHRASE_FILE"
+_HOW = (
+    "unlock it with L in mode 6 (Accounts) of the desk; a command takes --passphrase-stdin, or a private file that "
+    "REELDESK_PASSPHRASE_FILE names"
+)
 
 State = Literal["available", "locked", "none"]
 

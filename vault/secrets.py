@@ -8,7 +8,7 @@ is kept in memory for the rest of the run.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -19,10 +19,10 @@ from vault import password_command
 from vault.errors import VaultError
 from vault.given import Found, Given, Source, take_out, variable
 from vault.keyrings import KeyringThread, SealedThread, StoreView, system_backend
-from vault.passphrase import Passphrase, SealedLocked
+from vault.passphrase import NoSealedFile, Passphrase, SealedLocked
 
 if TYPE_CHECKING:
-    from vault.config import Config
+    from vault.config import AccountConfig, Config
     from vault.sealed_file import SealedKeyring
 
 __all__ = [
@@ -45,8 +45,12 @@ _T = TypeVar("_T")
 
 def secrets_of(config: "Config", environ: Mapping[str, str]) -> "Secrets":
     """The secrets of a configuration's accounts, with their password commands and the sealed file."""
-    commands = {name: each.password_command for name, each in config.accounts.items() if each.password_command}
-    return Secrets(environ, commands=commands, sealed=config.data / SEALED_NAME)
+    return Secrets(environ, commands=commands_of(config.accounts), sealed=config.data / SEALED_NAME)
+
+
+def commands_of(accounts: "Mapping[str, AccountConfig]") -> dict[str, tuple[str, ...]]:
+    """The password commands (argv) of those accounts that have one."""
+    return {name: each.password_command for name, each in accounts.items() if each.password_command}
 
 
 class Secrets:
@@ -74,6 +78,7 @@ class Secrets:
         self._sealed = SealedThread(sealed, self._thread)
         self._found: dict[_Key, Found | None] = {}
         self._problems: dict[_Key, str] = {}
+        self._behind_lock: dict[_Key, str] = {}
         self._looking: dict[_Key, threading.Lock] = {}
         self._passphrase_fault = ""
         """Why the file with the passphrase is not tried again."""
@@ -115,6 +120,21 @@ class Secrets:
         self._found.pop((account, name), None)
         self._given.forget(account, name)
 
+    def look_again(self, account: str) -> None:
+        """Look up anew, the next time, what was not found; a password command that failed keeps its pause."""
+        for key, found in list(self._found.items()):
+            if key[0] == account and found is None:
+                self._found.pop(key, None)
+                self._problems.pop(key, None)
+
+    def reconfigure(self, commands: Mapping[str, tuple[str, ...]], accounts: Collection[str]) -> None:
+        """Use these password commands from now on; of these accounts forget what the ones before gave, or did not."""
+        self._given.commands = dict(commands)
+        for key, found in list(self._found.items()):
+            if key[0] in accounts and (found is None or found.source is Source.COMMAND):
+                self._problems.pop(key, None)
+                self.forget(*key)
+
     def source(self, account: str, name: str) -> Source | None:
         """What kind of place a secret was found in; None until it was."""
         found = self._found.get((account, name))
@@ -132,6 +152,10 @@ class Secrets:
             return f"not set; {failed}"
         return self._given.expected(account, name) or "not looked up yet"
 
+    def behind_lock(self, account: str, name: str) -> str:
+        """Why the sealed file could not be asked for a secret that was found nowhere else, in words; "" when it was."""
+        return "" if self._found.get((account, name)) else self._behind_lock.get((account, name), "")
+
     def outranking(self, account: str, name: str) -> str:
         """What is read before the stores and so hides what lies there, in words; "" when nothing does."""
         is_commands = self.source(account, name) is Source.COMMAND
@@ -139,6 +163,7 @@ class Secrets:
 
     def _stored(self, account: str, name: str, problems: list[str]) -> Found | None:
         key = (account, name)
+        self._behind_lock.pop(key, None)
         if not self._keyring.off:
             try:
                 text = self._keyring.get(account, name)
@@ -152,6 +177,8 @@ class Secrets:
                 return found
         except VaultError as error:
             problems.append(error.words)
+            if isinstance(error, SealedLocked):
+                self._behind_lock[key] = error.words
         if problems:
             self._problems[key] = f"not set; {'; '.join(problems)}"
         return None
@@ -209,7 +236,7 @@ class Secrets:
 
     def _store_sealed(self, account: str, name: str, secret: Secret, reason: str) -> Source:
         if not self._sealed.exists:
-            raise VaultError(f"{reason}; make a sealed file with a passphrase, or set {variable(account, name)}")
+            raise NoSealedFile(f"{reason}; make a sealed file with a passphrase, or set {variable(account, name)}")
         try:
             self._opened(lambda: self._sealed.set(account, name, secret))
         except VaultError as error:
@@ -296,7 +323,7 @@ class Secrets:
 
     def _text(self, source: Source, account: str, name: str) -> str | None:
         if source is Source.SEALED and not self._sealed.exists:
-            raise VaultError("there is no sealed file yet: make one with a passphrase")
+            raise NoSealedFile("there is no sealed file yet: make one with a passphrase")
         return self._asked(source, lambda: self._store(source).get(account, name)) or None
 
     def _asked(self, source: Source, call: Callable[[], _T]) -> _T:

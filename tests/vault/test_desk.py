@@ -56,11 +56,11 @@ async def test_secrets_are_stored_where_they_are_found(it: World) -> None:
     opened = it.desk()
     ring = Ring()
     desk = Desk(opened.config, opened._ledger, Secrets({}, thread(ring)), it.clock)
-    assert await desk.store_secret("advice", "api_key", Secret(it.emulator.api_key)) == "keyring Ring"
+    assert await desk.managing.store("advice", "api_key", Secret(it.emulator.api_key)) == "keyring Ring"
     await desk.sync("advice")
     assert desk.accounts()[0].secrets["api_key"] == "keyring Ring"
     with pytest.raises(VaultError, match=r"has no secret 'password'; it has api_key, hook_secret"):
-        await desk.store_secret("advice", "password", Secret("x"))
+        await desk.managing.store("advice", "password", Secret("x"))
     await desk.aclose()
     opened.close()
 

@@ -68,9 +68,16 @@ class Gate:
     """Lets in who knows an account's secret. The ledger says which secrets stand, whichever process rotated them."""
 
     def __init__(
-        self, doors: tuple[Door, ...], connections: Connections, hooks: Hooks, now: Callable[[], datetime]
+        self,
+        accounts: Mapping[str, AccountConfig],
+        connections: Connections,
+        hooks: Hooks,
+        now: Callable[[], datetime],
     ) -> None:
-        self.doors = doors
+        self.doors: tuple[Door, ...] = ()
+        self._accounts = accounts
+        self._taken_up: dict[Door, int] = {}
+        """And how often its account had been renewed then."""
         self._connections = connections
         self._hooks = hooks
         self._now = now
@@ -81,19 +88,36 @@ class Gate:
 
     async def open(self) -> None:
         """Take up the configured secrets. Raises LedgerError."""
-        for door in self.doors:
-            try:
-                token = await self._connections.secret(door.account, SECRET)
-            except VaultError as error:
-                self.closed[door.account] = error.words
-                continue
-            if not door.is_catchup:  # its client is loaded now, and not while the first delivery waits
-                with contextlib.suppress(VaultError):
-                    await self._connections.connect(door.account)
-            if token is not None and len(token.reveal()) >= SHORTEST:
-                now = self._now().timestamp()
-                await asyncio.to_thread(self._hooks.adopt, door.account, digest(token.reveal()), now)
+        await self._take_up()
         await self.reread()
+
+    async def follow(self) -> None:
+        """Take up accounts that came meanwhile or have other secrets; those that went are shut. Raises LedgerError."""
+        if await self._take_up():
+            await self.reread()
+
+    async def _take_up(self) -> bool:
+        doors = doors_of(self._accounts)
+        known = {door: self._connections.renewals(door.account) for door in doors}
+        new = [door for door in doors if self._taken_up.get(door) != known[door]]
+        for door in new:
+            self.closed.pop(door.account, None)
+            await self._take_up_one(door)
+        self.doors, self._taken_up = doors, known
+        return bool(new)
+
+    async def _take_up_one(self, door: Door) -> None:
+        try:
+            token = await self._connections.secret(door.account, SECRET)
+        except VaultError as error:
+            self.closed[door.account] = error.words
+            return
+        if not door.is_catchup:  # its client is loaded now, and not while the first delivery waits
+            with contextlib.suppress(VaultError):
+                await self._connections.connect(door.account)
+        if token is not None and len(token.reveal()) >= SHORTEST:
+            now = self._now().timestamp()
+            await asyncio.to_thread(self._hooks.adopt, door.account, digest(token.reveal()), now)
 
     async def reread(self) -> None:
         """See which secrets stand now: one that was replaced stops an hour later. Raises LedgerError."""

@@ -134,6 +134,7 @@ class Receiver:
         while not ending.is_set():
             try:
                 self._waiting = await asyncio.to_thread(self._ledger.deliveries.waiting)
+                await self.gate.follow()
                 await self.gate.reread()
                 self._words = ""
             except VaultError as error:

@@ -126,7 +126,7 @@ class Webhooks:
         """What receives, for one event loop."""
         from vault.inbox.receiver import Receiver
 
-        gate = Gate(doors_of(self._config.accounts), self._connections, self._ledger.hooks, self._now)
+        gate = Gate(self._config.accounts, self._connections, self._ledger.hooks, self._now)
         rate = self._config.receiver.rate_per_s
         return Receiver(
             *(listening, rate, gate, self._connections, self._intake, self._ledger, self._catchup, self._now),

@@ -1,6 +1,6 @@
 """The queue as people see it: what is queued, in which order, what is wished of it. Every verb is one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from providers.models import AssetId
 from vault.ledger import summaries
@@ -58,6 +58,15 @@ class Transfers:
             )
             connection.execute("DELETE FROM holds WHERE scope IN (?, ?)", (row["account"], EVERYTHING))
             summaries.refresh_of(connection, row["asset_id"])
+
+    def begin_anew(self, accounts: Collection[str]) -> None:
+        """Something about these accounts was put right: what waits for them is tried now, and no break holds it."""
+        with self._database.write() as connection:
+            for account in accounts:
+                connection.execute("DELETE FROM holds WHERE scope = ?", (account,))
+                connection.execute(
+                    "UPDATE transfers SET not_before = 0 WHERE account = ? AND state = 'waiting'", (account,)
+                )
 
     def move(self, identity: AssetId, by: int) -> None:
         """Move a transfer up (negative) or down in the queue."""

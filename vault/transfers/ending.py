@@ -9,6 +9,7 @@ from providers.base import ProviderError
 from vault.errors import DiskFull, PartBusy, VaultError, WrongBytes
 from vault.ledger import Ledger
 from vault.ledger.claiming import EVERYTHING, Claim, Hold
+from vault.passphrase import SealedLocked
 from vault.transfers import retrying
 from vault.transfers.pouring import Meter
 from vault.transfers.retrying import Rhythm
@@ -73,6 +74,8 @@ class Endings:
             self._provider_failed(running, error)
         elif isinstance(error, DiskFull):
             self._disk_is_full(running, error)
+        elif isinstance(error, SealedLocked) and self._patience_s:
+            self._is_locked(running, error)
         elif isinstance(error, PartBusy):
             again_at = self._now().timestamp() + self._rhythm.busy_s
             self._fail(running, error.words, again_at, running.claim.attempts - 1)
@@ -121,6 +124,14 @@ class Endings:
         hold = retrying.next_hold(error.words, held, now, first_s=self._rhythm.hold_s, cap_s=self._rhythm.hold_s)
         self._ledger.claims.hold(EVERYTHING, hold)
         self._fail(running, error.words, hold.until, claim.attempts - 1)
+
+    def _is_locked(self, running: Running, error: SealedLocked) -> None:
+        """Nothing of the account is tried until somebody unlocked the sealed file, or for a while."""
+        account, now = running.claim.identity.account, self._now().timestamp()
+        held = self._ledger.claims.holds().get(account)
+        hold = retrying.next_hold(error.words, held, now, first_s=self._rhythm.hold_s)
+        self._ledger.claims.hold(account, hold)
+        self._fail(running, error.words, hold.until, running.claim.attempts - 1)
 
     def _is_waited_out(self, running: Running, now: float) -> bool:
         # A night in which nobody tried says nothing against the service.

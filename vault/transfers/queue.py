@@ -82,7 +82,8 @@ class Queue:
         """While it runs; so that a slow disk does not keep others of this process from theirs."""
         self._throttle = Throttle(config.max_bytes_per_s)
         self._permits = asyncio.Semaphore(BLOCKS_IN_MEMORY)
-        self._throttles = {name: Throttle(each.max_bytes_per_s) for name, each in config.accounts.items()}
+        self._throttles: dict[tuple[str, int], Throttle] = {}
+        """By account and its limit: an account with a new limit gets a new one."""
 
     def nudge(self) -> None:
         """Look into the ledger again now (on the queue's loop)."""
@@ -308,7 +309,7 @@ class Queue:
             self._ledger.claims.commit(claim, proof, self._now().timestamp())
             part.close()
 
-        throttles = (self._throttle, self._throttles.get(claim.identity.account))
+        throttles = (self._throttle, self._throttle_of(claim.identity.account))
         try:
             provider = await self._connect(claim.identity.account)
             work = Work(
@@ -329,6 +330,11 @@ class Queue:
         finally:
             if not part.is_closed:
                 await asyncio.shield(self._on_disk(part.close))
+
+    def _throttle_of(self, account: str) -> Throttle | None:
+        known = self._config.accounts.get(account)
+        limit = known.max_bytes_per_s if known else 0
+        return self._throttles.setdefault((account, limit), Throttle(limit)) if limit else None
 
     def _block_bytes(self) -> int:
         return min(BLOCK_BYTES, COLLECTED_BYTES // max(len(self._running), 1))

@@ -16,7 +16,7 @@ from tests.vault.test_secrets import Ring
 from tests.vault.world import ACCOUNT, Clock
 from vault import config
 from vault.desk import Desk
-from vault.inbox.gate import SECRET, Gate, digest, doors_of
+from vault.inbox.gate import SECRET, Gate, digest
 from vault.inbox.views import Rotation
 from vault.ledger import Ledger
 from vault.secrets import KeyringThread, Secrets, variable
@@ -105,6 +105,7 @@ class Tenant:
         """A desk of a process of its own: nothing is remembered but what the ledger and the keyring have."""
         text = f"""[vault]\npath = "vault"\n[receiver]\npublic_url = "{self.public_url}"
 [accounts.{ACCOUNT}]\nprovider = "flexperto"\nbase_url = "{self.emulator.base_url}"\npoll_s = 0\n{self.more}\n"""
+        (self.folder / "config.toml").write_text(text)
         known = config.parse(text, self.folder / "config.toml", self.folder / "data")
         ring = self.ring
         secrets = Secrets(self.environ, KeyringThread(lambda: ring) if ring else None)
@@ -139,7 +140,7 @@ def tenant(net: Loopback, folder: Path) -> Tenant:
 
 def gate_of(desk: Desk, clock: Clock) -> Gate:
     """A receiver's gate, as this desk's process would have it."""
-    return Gate(doors_of(desk.config.accounts), desk._connections, desk._ledger.hooks, clock)
+    return Gate(desk.config.accounts, desk._connections, desk._ledger.hooks, clock)
 
 
 async def opens(gate: Gate, token: str | None, account: str = ACCOUNT) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from providers.emulation import Loopback
+from providers.secret import Secret
 from tests.vault.inbox.tenant import OLD, Tenant, gate_of, opens, tenant
 from vault.desk import Desk
 from vault.errors import LedgerError
@@ -205,3 +206,19 @@ def test_every_hash_is_compared() -> None:
     assert is_one_of(digest("0"), hashes)
     assert not is_one_of(digest("5"), hashes)
     assert not is_one_of(digest("5"), [])
+
+
+async def test_accounts_that_come_and_go_are_followed(it: Tenant, desk: Desk) -> None:
+    """While a receiver runs: a new account's address opens within its next look, that of one that went does not."""
+    gate = gate_of(desk, it.clock)
+    await gate.open()
+    options = {"base_url": "https://other.example"}
+    secrets = {SECRET: Secret(NEW)}
+    await desk.managing.add("other", "flexperto", options, secrets, for_run=True)
+    assert not await opens(gate, NEW, "other")
+    await gate.follow()
+    assert await opens(gate, NEW, "other")
+    await desk.managing.remove("other", forget_secrets=False)
+    await gate.follow()
+    assert not await opens(gate, NEW, "other")
+    assert await opens(gate, OLD)

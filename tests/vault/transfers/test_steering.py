@@ -127,12 +127,12 @@ async def test_limits_on_bytes(it: World, scope: str) -> None:
     await learn(it, desk, "a", "b", size=3_000_000)
     desk.enqueue([A, B])
     queue, time = desk.new_queue(), Time()
-    assert (bool(queue._throttle), bool(queue._throttles["advice"])) == (scope == "vault", scope == "account")
+    assert (bool(queue._throttle), bool(queue._throttle_of("advice"))) == (scope == "vault", scope == "account")
     shared = Throttle(1_000_000, time.clock, time.sleep)
     if scope == "vault":
         queue._throttle = shared
     else:
-        queue._throttles["advice"] = shared
+        queue._throttles["advice", 1_000_000] = shared
     await queue.run(drain=True)
     for one in (A, B):
         holds(it, desk, one)
