@@ -58,6 +58,8 @@ def problems(fields: Mapping[str, str], stored: NotificationSettings | None = No
 
 
 def _url_problem(url: str) -> str:
+    if "…" in url:
+        return "has … where a part of it is hidden: type the whole address"
     if not url or Origin.of(url):
         return ""
     if not url.lower().startswith(("http://", "https://")):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from providers.models import NotificationChange, NotificationSettings
 from providers.secret import Secret
+from vault.inbox.addresses import without_secret
 
 SECRET = "s3_secret_access_key"  # noqa: S105  # a field's name
 FIELDS = (
@@ -19,15 +20,22 @@ NONE = "not set; needed with the ARN and the key id"
 
 
 def filled(settings: NotificationSettings) -> dict[str, str]:
-    """The form as it stands at the service. The secret is always empty."""
+    """The form as it stands at the service. The secret is always empty, and that of a callback address hidden."""
     return {
         "notify": "true" if settings.notify else "false",
-        "url": settings.url,
+        "url": without_secret(settings.url),
         "email": ", ".join(settings.emails),
         "s3_arn": settings.s3_arn,
         "s3_access_key_id": settings.s3_access_key_id,
         SECRET: "",
     }
+
+
+def whole(values: Mapping[str, str], stored: NotificationSettings | None) -> dict[str, str]:
+    """What is typed, with the callback address as it is at the service where it was left as it is shown."""
+    if stored is not None and values["url"].strip() == without_secret(stored.url):
+        return {**values, "url": stored.url}
+    return dict(values)
 
 
 def change_of(values: Mapping[str, str]) -> NotificationChange:
@@ -49,7 +57,7 @@ def told(settings: NotificationSettings) -> list[tuple[str, str]]:
     return [
         ("state", "set there: saving updates it (PUT)"),
         ("notify", "yes" if settings.notify else "no"),
-        ("URL", settings.url or "none"),
+        ("URL", without_secret(settings.url) or "none"),
         ("e-mails", ", ".join(settings.emails) or "none"),
         ("S3 ARN", settings.s3_arn or "none"),
         ("S3 key id", settings.s3_access_key_id or "none"),

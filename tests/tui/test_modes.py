@@ -9,6 +9,7 @@ from textual.widgets import Button, Input
 
 from providers.emulation import Loopback
 from providers.models import AssetId, NotificationSettings
+from providers.notifications import problems
 from providers.proconf.emulator import ProconfEmulator
 from providers.temasys.emulator import TemasysEmulator
 from tests.tui.stage import CONFIG, NOW, StageEngine, app_on, stage
@@ -265,3 +266,15 @@ def test_the_form_s_values_become_a_change() -> None:
     assert change.url == "https://x"
     assert change.s3_secret_access_key is None
     assert dict(form.told(NotificationSettings(exists=False)))["state"].endswith("(POST)")
+
+
+def test_our_own_address_is_shown_without_its_secret() -> None:
+    url = "https://desk.example/hooks/rooms/a-secret-of-twenty-letters?x=1"
+    stored = NotificationSettings(exists=True, notify=True, url=url)
+    values = form.filled(stored)
+    assert values["url"] == "https://desk.example/hooks/rooms/a-se…?x=1"
+    assert dict(form.told(stored))["URL"] == values["url"]
+    assert form.change_of(form.whole(values, stored)).url == url
+    edited = values | {"url": values["url"] + "2"}
+    assert form.whole(edited, stored)["url"] == edited["url"]
+    assert problems(edited, stored)["url"].endswith("type the whole address")

@@ -10,6 +10,7 @@ from tui.commandline.arguments import Commands, account_option, command, group, 
 from tui.commandline.asking import hidden, secret
 from tui.commandline.output import Output
 from tui.commandline.session import Usage, attempt, on_loop
+from vault.inbox.addresses import without_secret
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
     from vault.desk import Desk
@@ -46,7 +47,7 @@ def add(commands: Commands) -> None:
 
 def run_show(args: argparse.Namespace, out: Output) -> int:
     """Read the settings and print them."""
-    return on_loop(lambda desk: _show(desk, args, out))
+    return on_loop(args.environ, lambda desk: _show(desk, args, out))
 
 
 async def _show(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
@@ -62,7 +63,7 @@ def run_set(args: argparse.Namespace, out: Output) -> int:
     if not args.s3_secret_stdin and all(getattr(args, name) is None for name in _NAMED):
         raise Usage("name what to set: --notify, --no-notify, --url, --email, --s3-arn, --s3-access-key-id")
     typed = hidden("S3 secret access key: ") if args.s3_secret_stdin else ""
-    return on_loop(lambda desk: _set(desk, args, typed, out))
+    return on_loop(args.environ, lambda desk: _set(desk, args, typed, out))
 
 
 async def _set(desk: "Desk", args: argparse.Namespace, typed: str, out: Output) -> int:
@@ -111,14 +112,14 @@ def _change(fields: dict[str, str], typed: str) -> NotificationChange:
 
 def _print(account: str, settings: NotificationSettings, as_json: bool, out: Output) -> None:
     if as_json:
-        out.record({"account": account, **asdict(settings)})
+        out.record({"account": account, **asdict(settings), "url": without_secret(settings.url)})
         return
     if not settings.exists:
         out.note(f"{account}: nothing is set at the service yet")
         return
     rows = (
         ("notify", "yes" if settings.notify else "no"),
-        ("url", settings.url or "not set"),
+        ("url", without_secret(settings.url) or "not set"),
         ("email", ", ".join(settings.emails) or "not set"),
         ("S3 ARN", settings.s3_arn or "not set"),
         ("S3 access key id", settings.s3_access_key_id or "not set"),

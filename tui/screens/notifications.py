@@ -21,6 +21,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines, Row
 from tui.widgets.secret_input import SecretInput
+from vault.inbox.addresses import without_secret
 
 
 class NotificationsScreen(ModeScreen):
@@ -126,7 +127,8 @@ class NotificationsScreen(ModeScreen):
         self.focus_next()
 
     async def _consider(self) -> None:
-        values, stored, account = self.values, self._stored, self._account
+        stored, account = self._stored, self._account
+        values = form.whole(self.values, stored)
         self._problems = self.context.desk.notification_problems(values, stored)
         for name, _, _ in form.FIELDS:
             problem = self.query_one(f"#{name}-problem", Static)
@@ -135,8 +137,8 @@ class NotificationsScreen(ModeScreen):
         self._preview = ""
         if account and stored is not None and not self._problems:
             change = form.change_of(values)
-            self._preview = await self.context.read(
-                self.context.desk.preview_notifications, account, change, exists=stored.exists
+            self._preview = without_secret(
+                await self.context.read(self.context.desk.preview_notifications, account, change, exists=stored.exists)
             )
         self._draw()
 
@@ -199,7 +201,7 @@ class NotificationsScreen(ModeScreen):
         self.attempt(self._save, "save", exclusive=True)
 
     async def _save(self) -> None:
-        account, change = self._account, form.change_of(self.values)
+        account, change = self._account, form.change_of(form.whole(self.values, self._stored))
         self.say("saving", "info")
         self._fill(await self.context.ask(lambda desk: desk.save_notifications(account, change)))
         await self._consider()

@@ -1,5 +1,6 @@
 """Where the services are to call: one address for each account, its secret part kept out of sight."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
@@ -34,6 +35,14 @@ def masked(token: str) -> str:
 def hook_address(base: str, account: str, token: str | None) -> str:
     """The address for an account's webhooks. `token` None: its service signs, and the address holds no secret."""
     return f"{base}/hooks/{account}" + ("" if token is None else f"/{quote(token, safe='')}")
+
+
+_HOOK = re.compile(r"(/hooks/[a-z0-9][a-z0-9-]*/)([^\s/?#\"'<>]+)")
+
+
+def without_secret(text: str) -> str:
+    """A text with the secret parts of a receiver's addresses masked, ours or another reeldesk's."""
+    return _HOOK.sub(lambda found: found[1] + masked(found[2]), text)
 
 
 def leads_below(shown: str, prefix: str) -> bool | None:

@@ -69,7 +69,7 @@ def outcome(recorded: Recorded, warnings: tuple[str, ...], *, confirmed: bool) -
         words = _assets(recorded.new, "new ") if all_new else f"{recorded.new} new of {_assets(recorded.assets)}"
     else:
         words = "brought its state up to date" if recorded.assets else "a meeting, no recording yet"
-    told = (words, "confirmed by the service" if confirmed else "", *(f"suspicious: {warning}" for warning in warnings))
+    told = (words, "confirmed by the service" if confirmed else "", *warnings)
     return "; ".join(part for part in told if part)
 
 
