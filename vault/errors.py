@@ -17,6 +17,10 @@ class LedgerError(VaultError):
     """The ledger cannot be opened or written."""
 
 
+class Superseded(LedgerError):
+    """A list was asked for that nobody waits for any more: a newer one took its place."""
+
+
 class SpoolError(VaultError):
     """A saved delivery, or the folder they lie in, cannot be read."""
 

@@ -1,13 +1,14 @@
 """Asking the services what there is, and taking in what they send: both end in the ledger."""
 
 import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from providers.base import NotAuthentic, ProviderError, Unreadable
-from providers.models import Announcement, Capability, Delivery, Listing
+from providers.models import Announcement, Asset, Capability, Delivery, Listing
 from vault import spool
 from vault.config import AccountConfig
 from vault.connections import Connections
@@ -16,6 +17,27 @@ from vault.inbox.intake import Intake
 from vault.ledger import Ledger
 from vault.ledger.recording import Recorded
 from vault.presence import Presence
+
+PAGE = 250
+"""Meetings in a transaction: it holds the ledger for some 30 ms."""
+
+
+def parts(listing: Listing, size: int) -> Iterator[Listing]:
+    """A listing by `size` meetings each, with their assets; what is about no meeting of it comes last."""
+    if len(listing.meetings) <= size and len(listing.assets) <= 4 * size:
+        yield listing
+        return
+    assets: defaultdict[str, list[Asset]] = defaultdict(list)
+    for asset in listing.assets:
+        assets[asset.meeting_id].append(asset)
+    for start in range(0, len(listing.meetings), size):
+        meetings = listing.meetings[start : start + size]
+        yield Listing(meetings, tuple(asset for meeting in meetings for asset in assets.pop(meeting.id, ())))
+    rest = [asset for each in assets.values() for asset in each]
+    for start in range(0, len(rest), size):
+        yield Listing(assets=tuple(rest[start : start + size]))
+    if listing.changes or listing.catchups:
+        yield Listing(changes=listing.changes, catchups=listing.catchups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +66,22 @@ class Syncing:
         """Saved deliveries that need not be read again."""
 
     def record(self, account: str, listing: Listing, *, authoritative: bool) -> Recorded:
-        """Write a listing down; what became available is queued where the account fetches by itself. Blocks."""
+        """Write a listing down; what became available is queued where the account fetches by itself. Blocks.
+
+        A page of usual length is one transaction; a longer one is several, so that others can write in between.
+        """
         config = self._connections.account(account)
-        return self._ledger.recorder.record(
-            account,
-            config.settings.provider,
-            listing,
-            self._now().timestamp(),
-            authoritative=authoritative,
-            queue=config.auto_fetch,
-        )
+        recorded = Recorded()
+        for part in parts(listing, PAGE):
+            recorded += self._ledger.recorder.record(
+                account,
+                config.settings.provider,
+                part,
+                self._now().timestamp(),
+                authoritative=authoritative,
+                queue=config.auto_fetch,
+            )
+        return recorded
 
     async def sync(self, account: str) -> SyncReport:
         """Ask the service for what it has, and take in what was saved for us. Raises ProviderError, VaultError."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypedDict
 
 from providers.models import AssetId, AssetKind, Capability, RemoteState
 from vault.proof import Proof
@@ -42,11 +43,23 @@ class TransferState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Facet:
+    """One of these values (of "state", "local", "account", "provider", "kind", "is" or "has"); `inverse`: none of them.
+
+    A meeting fits when one of its assets does, and the inverse when none does.
+    """
+
+    field: str
+    values: tuple[str, ...]
+    inverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """Which meetings or assets, in which order. Empty fields do not filter."""
 
     text: str = ""
-    """Words that all occur in title, people, ids or account; case does not matter."""
+    """Words that all occur in title, people, ids, account or transcripts; case does not matter."""
     account: str = ""
     state: RemoteState | None = None
     local: LocalState | None = None
@@ -56,6 +69,75 @@ class Query:
     """Only what is not held here and has a deadline."""
     sort: str = "start"
     """One of SORTS."""
+    descending: bool = True
+    words: tuple[str, ...] = ()
+    """Further words, and phrases with blanks in them, that all occur."""
+    without: tuple[str, ...] = ()
+    """Words and phrases that do not occur."""
+    facets: tuple[Facet, ...] = ()
+    """Conditions that all hold."""
+    since: datetime | None = None
+    """Only what began then or later."""
+    until: datetime | None = None
+    """Only what began before."""
+    smallest: int | None = None
+    """Bytes: only meetings (or assets) of at least this size."""
+    largest: int | None = None
+    """Bytes: only meetings (or assets) of at most this size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many there are; where it is not `exact`, at least so many."""
+
+    number: int
+    exact: bool
+
+
+class Near(TypedDict, total=False):
+    """What is known near a page of rows. Keys are (account, meeting id)."""
+
+    after: tuple[str, str] | None
+    """Of the row just before the page."""
+    before: tuple[str, str] | None
+    """Of the row just behind it."""
+    total: int | None
+    """How many rows there are: tells the nearer end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What of the ledger a search looks through."""
+
+    meetings: int
+    searched: int
+    """Meetings that are searched; the rest waits for the index."""
+    transcripts: int
+    """Held transcripts."""
+    transcripts_searched: int
+    """Those of them whose text is searched."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is searched."""
+        return self.searched == self.meetings and self.transcripts_searched == self.transcripts
+
+    @property
+    def words(self) -> str:
+        """For a person whose search found nothing."""
+        said = f"searched {self.searched:,} of {self.meetings:,} meetings"
+        if self.transcripts:
+            said += f" and the text of {self.transcripts_searched:,} of {self.transcripts:,} held transcripts"
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class SavedView:
+    """A query under a name: what was typed, and the order."""
+
+    name: str
+    text: str
+    sort: str = "start"
     descending: bool = True
 
 

@@ -7,18 +7,22 @@ from vault.ledger.database import Database
 from vault.ledger.deliveries import Deliveries
 from vault.ledger.history import History
 from vault.ledger.hooks import Hooks
+from vault.ledger.indexing import Index
+from vault.ledger.migrating import Watcher
 from vault.ledger.queueing import Transfers
 from vault.ledger.reading import Reader
 from vault.ledger.recording import Recorder
+from vault.ledger.saving import Views
 from vault.sealing import Sealer
 
 
 class Ledger:
     """The ledger's verbs, by what they are about. Usable from any thread. Raises LedgerError with words."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, on_migration: Watcher = lambda _: None) -> None:
+        """`on_migration` is told how a ledger of an older version is brought up, and may raise to interrupt that."""
         sealer = Sealer(path.with_name("links.key"))
-        self._database = Database(path)
+        self._database = Database(path, on_migration=on_migration)
         self.recorder = Recorder(self._database, sealer)
         self.reader = Reader(self._database, sealer)
         self.transfers = Transfers(self._database)
@@ -26,6 +30,8 @@ class Ledger:
         self.history = History(self._database)
         self.deliveries = Deliveries(self._database, sealer, self.recorder)
         self.hooks = Hooks(self._database)
+        self.index = Index(self._database)
+        self.views = Views(self._database)
 
     def change_number(self) -> int:
         """Grows with every transaction, of any process, that changes what lists show."""

@@ -2,13 +2,16 @@
 
 import os
 import sqlite3
+import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vault.errors import LedgerError
+from vault.errors import LedgerError, Superseded
+from vault.filesystem import network_kind
+from vault.ledger.migrating import Stepwise, Watcher
 from vault.ledger.schema import MIGRATIONS
 
 BUSY_TIMEOUT_S = 10.0
@@ -19,14 +22,62 @@ def show(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE revision SET number = number + 1")
 
 
+def _check_place(path: Path) -> None:
+    """Nobody may lead the ledger elsewhere. Raises LedgerError."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be opened: {error.strerror}") from None
+    if stat.S_ISLNK(mode):
+        raise LedgerError(f"the ledger {path} is a symbolic link; it is not used (let REELDESK_DATA name its folder)")
+    if not stat.S_ISREG(mode):
+        raise LedgerError(f"the ledger {path} is no file")
+
+
+def _until_free(change: Callable[[sqlite3.Connection], None], connection: sqlite3.Connection) -> None:
+    """SQLite does not wait for another process that changes the journal at the same moment."""
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            change(connection)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.005)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _use_rollback_journal(connection: sqlite3.Connection) -> None:
+    """Also where WAL was used before: in the exclusive mode its index is in memory, not in a file that is shared."""
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    connection.execute("PRAGMA locking_mode = NORMAL")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # what is locked becomes free with this
+
+
 class Database:
     """A SQLite file (0600 in a 0700 folder) in WAL mode. Usable from any thread.
 
     `write()` is a transaction that is on disk when it ends, unless it says otherwise. Raises LedgerError with words.
+    On a network file system (as `network` tells) WAL does not work (https://www.sqlite.org/wal.html): there the file
+    has a rollback journal, whose locks are enough for the processes of one machine.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        network: Callable[[Path], str] = network_kind,
+        on_migration: Watcher = lambda _: None,
+    ) -> None:
         self.path = path
+        self._on_migration = on_migration
+        self._generation = 0
+        self._lists: list[sqlite3.Connection] = []
         self._local = threading.local()
         self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._guard = threading.Condition()
@@ -35,35 +86,30 @@ class Database:
         self._closed = False
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made before SQLite does, which would follow the umask; its -wal and -shm files take over this mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Made before SQLite does, which would follow the umask; its other files take over this mode. One that is
+            # there is left alone: to close it would end the locks that this process has on it.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        except FileExistsError:
+            _check_place(path)
         except OSError as error:
             raise LedgerError(f"the ledger {path} cannot be opened: {error.strerror}") from None
+        self._network = network(path)
         try:
             self._migrate()
-        except LedgerError:
+        except BaseException:
             self.close()
             raise
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
-        self._use_wal(connection)
+        try:
+            _until_free(_use_rollback_journal if self._network else _use_wal, connection)
+        except BaseException:
+            connection.close()
+            raise
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
-
-    @staticmethod
-    def _use_wal(connection: sqlite3.Connection) -> None:
-        """SQLite does not wait for another process that changes a new file to WAL at the same moment."""
-        give_up_at = time.monotonic() + BUSY_TIMEOUT_S
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
-                    raise
-                time.sleep(0.005)
 
     def _connection(self) -> sqlite3.Connection:
         held: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -104,6 +150,33 @@ class Database:
             yield connection
 
     @contextmanager
+    def listing(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reading lists, which `interrupt` interrupts. Raises Superseded then."""
+        with self._in_use() as connection:
+            with self._guard:
+                generation = self._generation
+                self._lists.append(connection)
+            try:
+                yield connection
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                    raise Superseded("another list was asked for") from None
+                raise
+            finally:
+                with self._guard:
+                    self._lists.remove(connection)
+                    superseded = generation != self._generation
+            if superseded:  # between two statements nothing can be interrupted
+                raise Superseded("another list was asked for")
+
+    def interrupt(self) -> None:
+        """End, in every thread, the reading of lists that was begun before."""
+        with self._guard:
+            self._generation += 1
+            for connection in self._lists:
+                connection.interrupt()
+
+    @contextmanager
     def write(self, *, visible: bool = True, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """A transaction: all of it or nothing. `durable`: it is on disk when it ends.
 
@@ -131,9 +204,13 @@ class Database:
             if have > len(MIGRATIONS):
                 raise LedgerError(f"the ledger {self.path} was written by a newer reeldesk; update this one")
             for version in range(have, len(MIGRATIONS)):
-                script = f"BEGIN IMMEDIATE; {MIGRATIONS[version]}; PRAGMA user_version = {version + 1}; COMMIT;"
+                script = MIGRATIONS[version]
                 try:
-                    connection.executescript(script)
+                    if script is None:
+                        Stepwise(version + 1, self._on_migration).run(connection)
+                    else:
+                        end = f"PRAGMA user_version = {version + 1}; COMMIT;"
+                        connection.executescript(f"BEGIN IMMEDIATE; {script}; {end}")
                 except sqlite3.OperationalError:
                     if connection.in_transaction:
                         connection.rollback()

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.models import Asset, AssetId, AssetKind, Checksum, RemoteState
+from vault.ledger import facets
 from vault.ledger.database import Database
+from vault.ledger.filtering import asset_clauses
+from vault.ledger.finding import Finder
 from vault.ledger.rows import (
     ASSETS,
+    LINES,
     LOCAL,
+    STAGES,
     TRANSFERS,
     asset_view,
     instant,
@@ -18,10 +23,12 @@ from vault.ledger.rows import (
     moment,
     transfer_view,
 )
+from vault.ledger.vectors import Vectors
 from vault.sealing import Sealer
 from vault.views import (
     AssetView,
     CatchupView,
+    Count,
     Event,
     MeetingRow,
     MeetingView,
@@ -30,15 +37,6 @@ from vault.views import (
     TransferView,
 )
 
-# Each key is the column that an index of meetings serves; the id makes the order total.
-_ORDERS = {
-    "start": "m.started_at",
-    "title": "m.title COLLATE NOCASE",
-    "state": "m.summary_state",
-    "size": "m.summary_size",
-    "deadline": "m.summary_deadline",
-    "account": "m.account",
-}
 _ENDED = "('failed', 'cancelled', 'done')"
 
 
@@ -63,40 +61,60 @@ class Reader:
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
         self._sealer = sealer
+        self._vectors = Vectors()
 
-    def page(self, query: Query, offset: int, limit: int) -> tuple[MeetingRow, ...]:
-        """Meetings that fit the query, in its order, from `offset`."""
-        where, values = _meetings_where(query)
-        order = _order(query)
-        sql = f"SELECT m.* FROM meetings m WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
-        with self._database.read() as connection:
-            rows = connection.execute(sql, (*values, limit, offset)).fetchall()
-            assets = self._assets_of(connection, [row["id"] for row in rows])
-        return tuple(meeting_row(row, assets.get(row["id"], [])) for row in rows)
+    def page(
+        self,
+        query: Query,
+        offset: int,
+        limit: int,
+        *,
+        after: tuple[str, str] | None = None,
+        before: tuple[str, str] | None = None,
+        total: int | None = None,
+    ) -> tuple[MeetingRow, ...]:
+        """Meetings that fit the query, in its order, from `offset` on.
+
+        `after`, `before`: the key of the row just before or just behind them, where one is known: the index is
+        entered there. Else it is walked from the nearer end, where `total` says how many there are.
+        Raises Superseded when `interrupt` was called meanwhile, as `count`, `count_exactly` and `position` do.
+        """
+        with self._database.listing() as connection:
+            finder = Finder(connection, query, self._vectors)
+            first, last = _id_of(connection, after), _id_of(connection, before)
+            ids = finder.page(offset, limit, after=first, before=last, total=total)
+            marks = ", ".join("?" * len(ids))
+            rows = {row["id"]: row for row in connection.execute(f"{LINES} WHERE id IN ({marks})", ids)}
+            assets: dict[int, list[sqlite3.Row]] = {}
+            for asset in connection.execute(f"{STAGES} WHERE a.meeting_id IN ({marks}) ORDER BY a.id", ids):
+                assets.setdefault(asset["meeting_id"], []).append(asset)
+        return tuple(meeting_row(rows[number], assets.get(number, [])) for number in ids)
 
     @staticmethod
-    def _assets_of(connection: sqlite3.Connection, meeting_ids: list[int]) -> dict[int, list[sqlite3.Row]]:
-        marks = ", ".join("?" * len(meeting_ids))
-        found: dict[int, list[sqlite3.Row]] = {}
-        for row in connection.execute(f"{ASSETS} WHERE a.meeting_id IN ({marks}) ORDER BY a.id", meeting_ids):
-            found.setdefault(row["meeting_id"], []).append(row)
-        return found
+    def _assets_of(connection: sqlite3.Connection, meeting_id: int) -> list[sqlite3.Row]:
+        return connection.execute(f"{ASSETS} WHERE a.meeting_id = ? ORDER BY a.id", (meeting_id,)).fetchall()
 
-    def count(self, query: Query) -> int:
-        """How many meetings fit the query."""
-        where, values = _meetings_where(query)
-        with self._database.read() as connection:
-            number: int = connection.execute(f"SELECT count(*) FROM meetings m WHERE {where}", values).fetchone()[0]
-        return number
+    def counted(self, query: Query) -> Count:
+        """How many meetings fit the query: exact where that is known at once, else that there are at least so many."""
+        with self._database.listing() as connection:
+            return Finder(connection, query, self._vectors).count()
+
+    def count_exactly(self, query: Query) -> int:
+        """How many meetings fit the query; of a common word among a million meetings that takes a while."""
+        with self._database.listing() as connection:
+            return Finder(connection, query, self._vectors).count_exactly()
+
+    count = count_exactly
 
     def position(self, query: Query, key: tuple[str, str]) -> int | None:
         """Where a meeting (account, meeting id) stands in the query's order, from 0; None when it is not in it."""
-        where, values = _meetings_where(query)
-        sql = f"""SELECT n FROM (SELECT m.account, m.meeting, row_number() OVER (ORDER BY {_order(query)}) - 1 AS n
-            FROM meetings m WHERE {where}) WHERE account = ? AND meeting = ?"""
-        with self._database.read() as connection:
-            row = connection.execute(sql, (*values, *key)).fetchone()
-        return None if row is None else row["n"]
+        with self._database.listing() as connection:
+            meeting_id = _id_of(connection, key)
+            return None if meeting_id is None else Finder(connection, query, self._vectors).place(meeting_id)
+
+    def interrupt(self) -> None:
+        """Whatever reads lists, in whatever thread, ends with Superseded: a newer one takes their place."""
+        self._database.interrupt()
 
     def meeting(self, account: str, meeting: str) -> MeetingView | None:
         """A meeting with its assets; None when it is not known."""
@@ -106,7 +124,7 @@ class Reader:
             ).fetchone()
             if row is None:
                 return None
-            assets = self._assets_of(connection, [row["id"]]).get(row["id"], [])
+            assets = self._assets_of(connection, row["id"])
         return MeetingView(
             account=row["account"],
             provider=row["provider"],
@@ -132,7 +150,9 @@ class Reader:
 
     def assets(self, query: Query) -> Iterator[AssetView]:
         """Every asset that fits the query, by account and newest meeting first."""
-        where, values = _assets_where(query)
+        clauses = asset_clauses(query, LOCAL)
+        where = " AND ".join(clause.sql for clause in clauses) or "1"
+        values = tuple(value for clause in clauses for value in clause.values)
         sql = f"{ASSETS} WHERE {where} ORDER BY m.account, m.started_at DESC, a.id"
         with self._database.read() as connection:
             rows = connection.execute(sql, values).fetchall()
@@ -172,21 +192,20 @@ class Reader:
 
     def account(self, name: str) -> AccountCounts:
         """What is known of an account."""
-        sql = """SELECT count(*) AS assets, coalesce(sum(a.kept = 'held'), 0) AS held,
-            (SELECT count(*) FROM meetings WHERE account = ?1) AS meetings,
-            (SELECT count(*) FROM meetings WHERE account = ?1 AND summary_at_risk) AS at_risk,
-            (SELECT count(*) FROM meetings WHERE account = ?1 AND summary_faults) AS faults,
-            (SELECT synced_at FROM accounts WHERE name = ?1) AS synced_at,
-            (SELECT error FROM accounts WHERE name = ?1) AS error,
-            (SELECT until FROM holds WHERE scope = ?1) AS held_until,
-            (SELECT words FROM holds WHERE scope = ?1) AS held_words
-            FROM assets a WHERE a.account = ?1"""
+        sql = f"""SELECT h.assets, h.held, c.meetings, c.at_risk, c.faults, a.synced_at, a.error,
+            b.until AS held_until, b.words AS held_words
+            FROM (SELECT coalesce(sum(meetings), 0) AS meetings,
+                coalesce(sum(meetings) FILTER (WHERE facets & {facets.RISK} != 0), 0) AS at_risk,
+                coalesce(sum(meetings) FILTER (WHERE facets & {facets.FAULTS} != 0), 0) AS faults
+                FROM counters WHERE account = ?1) c
+            LEFT JOIN holdings h ON h.account = ?1 LEFT JOIN accounts a ON a.name = ?1
+            LEFT JOIN holds b ON b.scope = ?1"""
         with self._database.read() as connection:
             row = connection.execute(sql, (name,)).fetchone()
         return AccountCounts(
             row["meetings"],
-            row["assets"],
-            row["held"],
+            row["assets"] or 0,
+            row["held"] or 0,
             row["at_risk"],
             row["faults"],
             moment(row["synced_at"]),
@@ -197,9 +216,9 @@ class Reader:
 
     def totals(self) -> Totals:
         """Of the whole ledger."""
-        sql = """SELECT (SELECT count(*) FROM meetings) AS meetings, count(*) AS assets,
-            coalesce(sum(kept = 'held'), 0) AS held, coalesce(sum(held_size) FILTER (WHERE kept = 'held'), 0) AS bytes
-            FROM assets"""
+        sql = """SELECT (SELECT coalesce(sum(meetings), 0) FROM counters) AS meetings,
+            coalesce(sum(assets), 0) AS assets, coalesce(sum(held), 0) AS held, coalesce(sum(bytes), 0) AS bytes
+            FROM holdings"""
         with self._database.read() as connection:
             row = connection.execute(sql).fetchone()
         return Totals(row["meetings"], row["assets"], row["held"], row["bytes"])
@@ -232,54 +251,8 @@ class Reader:
         return tuple(CatchupView(account, room, instant(row["at"]), row["text"]) for row in rows)
 
 
-def _order(query: Query) -> str:
-    column = _ORDERS.get(query.sort, _ORDERS["start"])
-    direction = "DESC" if query.descending else "ASC"
-    # What has no value comes last either way; for descending SQLite does that by itself.
-    nulls = "" if query.descending else "NULLS LAST"
-    return f"{column} {direction} {nulls}, m.id {direction}"
-
-
-def _words(query: Query) -> tuple[list[str], list[object]]:
-    clauses: list[str] = []
-    values: list[object] = []
-    for word in query.text.casefold().split():
-        pattern = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        clauses.append("m.words LIKE ? ESCAPE '\\'")
-        values.append(f"%{pattern}%")
-    if query.account:
-        clauses.append("m.account = ?")
-        values.append(query.account)
-    return clauses, values
-
-
-def _meetings_where(query: Query) -> tuple[str, list[object]]:
-    clauses, values = _words(query)
-    if query.faults:
-        clauses.append("m.summary_faults > 0")
-    if query.at_risk:
-        clauses.append("m.summary_at_risk")
-    if query.state is not None:
-        clauses.append("EXISTS (SELECT 1 FROM assets a WHERE a.meeting_id = m.id AND a.state = ?)")
-        values.append(query.state)
-    if query.local is not None:
-        join = "assets a LEFT JOIN transfers t ON t.asset_id = a.id"
-        clauses.append(f"EXISTS (SELECT 1 FROM {join} WHERE a.meeting_id = m.id AND {LOCAL} = ?)")
-        values.append(query.local)
-    return " AND ".join(clauses) or "1", values
-
-
-def _assets_where(query: Query) -> tuple[str, list[object]]:
-    clauses, values = _words(query)
-    if query.faults:
-        transfer = "(t.state = 'failed' AND a.kept != 'held')"
-        clauses.append(f"(a.state = 'failed' OR a.kept IN ('damaged', 'lost') OR {transfer})")
-    if query.at_risk:
-        clauses.append("(a.deadline IS NOT NULL AND a.kept != 'held' AND a.state != 'expired')")
-    if query.state is not None:
-        clauses.append("a.state = ?")
-        values.append(query.state)
-    if query.local is not None:
-        clauses.append(f"{LOCAL} = ?")
-        values.append(query.local)
-    return " AND ".join(clauses) or "1", values
+def _id_of(connection: sqlite3.Connection, key: tuple[str, str] | None) -> int | None:
+    if key is None:
+        return None
+    row = connection.execute("SELECT id FROM meetings WHERE account = ? AND meeting = ?", key).fetchone()
+    return None if row is None else row["id"]

@@ -2,12 +2,15 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from providers.models import AssetId, AssetKind, RemoteState
 from vault.proof import Proof
 from vault.views import AssetView, LocalState, MeetingRow, Stage, TransferState, TransferView
+
+Row = Mapping[str, Any] | sqlite3.Row
 
 LOCAL = """CASE WHEN t.state = 'running' THEN 'fetching'
     WHEN t.state IN ('queued', 'waiting', 'paused') THEN 'queued' ELSE a.kept END"""
@@ -15,6 +18,12 @@ LOCAL = """CASE WHEN t.state = 'running' THEN 'fetching'
 ASSETS = f"""SELECT a.*, m.title, m.provider, m.meeting, t.state AS transfer_state, t.words AS transfer_words,
     {LOCAL} AS local
     FROM assets a JOIN meetings m ON m.id = a.meeting_id LEFT JOIN transfers t ON t.asset_id = a.id"""
+
+# What a line of the list needs of an asset.
+STAGES = f"""SELECT a.meeting_id, a.kind, a.kept, a.state, a.provider_state, a.error, t.state AS transfer_state,
+    t.words AS transfer_words, {LOCAL} AS local FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
+LINES = """SELECT id, account, provider, meeting, title, started_at, state, provider_state, summary_size,
+    summary_deadline FROM meetings"""
 
 # Which asset's state stands for the meeting: the one that a person should know of first.
 STATE_ORDER = (
@@ -79,7 +88,7 @@ def asset_view(row: sqlite3.Row) -> AssetView:
     )
 
 
-def is_fault(row: sqlite3.Row) -> bool:
+def is_fault(row: Row) -> bool:
     """Whether something is wrong with an asset (a row of ASSETS): at the service, in its transfer, or on disk."""
     return bool(
         row["state"] == RemoteState.FAILED
@@ -88,12 +97,12 @@ def is_fault(row: sqlite3.Row) -> bool:
     )
 
 
-def counts(row: sqlite3.Row) -> bool:
+def counts(row: Row) -> bool:
     """Whether an asset speaks for its meeting: links and what may not even exist do not."""
     return AssetKind(row["kind"]).fetchable and RemoteState(row["state"]) is not RemoteState.UNKNOWN
 
 
-def headline(meeting: sqlite3.Row, assets: list[sqlite3.Row]) -> RemoteState:
+def headline(meeting: Row, assets: Sequence[Row]) -> RemoteState:
     """The remote state that stands for a meeting: its assets', and where it has none, its own."""
     states = {row["state"] for row in assets if counts(row)} or {meeting["state"]}
     return next(state for state in STATE_ORDER if state in states)
@@ -110,14 +119,14 @@ def local_headline(rows: list[sqlite3.Row]) -> LocalState:
     return LocalState.HELD if all_held else LocalState.ABSENT
 
 
-def earliest_deadline(rows: Iterable[sqlite3.Row]) -> float | None:
+def earliest_deadline(rows: Iterable[Row]) -> float | None:
     """The first moment at which something is lost that is not held; unix seconds. What is lost has none any more."""
     rest = [r for r in rows if r["kept"] != LocalState.HELD and r["state"] != RemoteState.EXPIRED]
     open_ones = [r["deadline"] for r in rest if r["deadline"] is not None]
     return min(open_ones, default=None)
 
 
-def known_size(rows: Iterable[sqlite3.Row]) -> int | None:
+def known_size(rows: Iterable[Row]) -> int | None:
     """The bytes of all assets whose size is known; None when none is."""
     sizes = [r["held_size"] if r["held_size"] is not None else r["size"] for r in rows]
     known = [size for size in sizes if size is not None]

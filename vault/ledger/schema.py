@@ -4,7 +4,10 @@ Times are unix seconds (UTC). A meeting's `summary_*` columns repeat what its as
 sort and filter of the list is served from an index; `vault.ledger.summaries` keeps them in step.
 """
 
-MIGRATIONS: tuple[str, ...] = (
+STEPWISE = None
+"""Stands for a migration that `vault.ledger.migrating` makes in steps."""
+
+MIGRATIONS: tuple[str | None, ...] = (
     """
     CREATE TABLE meetings (
         id INTEGER PRIMARY KEY,
@@ -172,4 +175,5 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (account, sha256)
     );
     """,
+    STEPWISE,
 )

@@ -1,37 +1,130 @@
-"""Keeps what a meeting's row says in step with its assets and transfers."""
+"""Keeps what a meeting's row says, and what it is found by, in step with its assets and transfers."""
 
 import json
 import sqlite3
-from collections.abc import Iterable
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
-from providers.models import RemoteState
-from vault.ledger.rows import ASSETS, STATE_ORDER, earliest_deadline, headline, is_fault, known_size
+from providers.models import AssetKind, RemoteState
+from vault.ledger import facets
+from vault.ledger.rows import LOCAL, STATE_ORDER, Row, earliest_deadline, headline, is_fault, known_size
+from vault.views import LocalState
+
+_AT_ONCE = 400
+_MEETING = (
+    "id",
+    "account",
+    "provider",
+    "meeting",
+    "title",
+    "people",
+    "state",
+    "facets",
+    "summary_state",
+    "summary_size",
+    "summary_deadline",
+    "summary_faults",
+    "summary_at_risk",
+)
+_ASSETS = f"""SELECT a.id, a.meeting_id, a.kind, a.variant, a.state, a.size, a.held_size, a.deadline, a.kept, a.link,
+    t.state AS transfer_state, {LOCAL} AS local FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
+
+
+def fold(text: str) -> str:
+    """A text as it is searched: case, width and how its accents are composed do not matter."""
+    return unicodedata.normalize("NFKC", text.casefold()) if not text.isascii() else text.lower()
+
+
+def words_of(meeting: Row, assets: Iterable[Row]) -> str:
+    """What a meeting is searched by."""
+    words = [meeting["title"], meeting["account"], meeting["provider"], meeting["meeting"]]
+    words += json.loads(meeting["people"])
+    words += [asset["variant"] for asset in assets]
+    return fold("\n".join(words))
+
+
+def summary_of(meeting: Row, assets: Sequence[Row], *, said: bool = False) -> dict[str, object]:
+    """The columns of a meeting that repeat what its assets (with `transfer_state` and `local`) say."""
+    state, deadline, size = headline(meeting, assets), earliest_deadline(assets), known_size(assets)
+    faults = sum(is_fault(asset) for asset in assets) or int(state is RemoteState.FAILED)
+    bits = facets.SAID if said else 0
+    for asset in assets:
+        bits |= facets.STATES[RemoteState(asset["state"])] | facets.KINDS[AssetKind(asset["kind"])]
+        bits |= facets.LOCALS[LocalState(asset["local"])] | (facets.LINK if asset["link"] else 0)
+    bits |= facets.FAULTS if faults else 0
+    bits |= facets.RISK if deadline is not None else 0
+    bits |= facets.PEOPLE if meeting["people"] not in ("", "[]") else 0
+    bits |= facets.SIZE if size is not None else 0
+    return {
+        "facets": bits,
+        "summary_state": STATE_ORDER.index(state),
+        "summary_size": size,
+        "summary_deadline": deadline,
+        "summary_faults": faults,
+        "summary_at_risk": int(deadline is not None),
+    }
 
 
 def refresh(connection: sqlite3.Connection, meeting_ids: Iterable[int]) -> None:
-    """Recompute the summaries of these meetings, inside the caller's transaction."""
-    for meeting_id in set(meeting_ids):
-        row = connection.execute("SELECT * FROM meetings WHERE id = ?", (meeting_id,)).fetchone()
-        assets = connection.execute(f"{ASSETS} WHERE a.meeting_id = ? ORDER BY a.id", (meeting_id,)).fetchall()
-        deadline, state = earliest_deadline(assets), headline(row, assets)
-        words = [row["title"], row["account"], row["provider"], row["meeting"], *json.loads(row["people"])]
-        words += [a["variant"] for a in assets]
-        connection.execute(
-            """UPDATE meetings SET words = ?, summary_state = ?, summary_size = ?, summary_deadline = ?,
-                summary_faults = ?, summary_at_risk = ? WHERE id = ?""",
-            (
-                "\n".join(words).casefold(),
-                STATE_ORDER.index(state),
-                known_size(assets),
-                deadline,
-                sum(is_fault(a) for a in assets) or int(state is RemoteState.FAILED),
-                int(deadline is not None),
-                meeting_id,
-            ),
-        )
+    """Recompute the summaries of these meetings, inside the caller's transaction. Writes only what differs."""
+    ids = sorted(set(meeting_ids))
+    for start in range(0, len(ids), _AT_ONCE):
+        _refresh(connection, ids[start : start + _AT_ONCE])
+
+
+def _refresh(connection: sqlite3.Connection, ids: list[int]) -> None:
+    marks = ", ".join("?" * len(ids))
+    assets: defaultdict[int, list[sqlite3.Row]] = defaultdict(list)
+    for asset in connection.execute(f"{_ASSETS} WHERE a.meeting_id IN ({marks}) ORDER BY a.id", ids):
+        assets[asset["meeting_id"]].append(asset)
+    said = {
+        row[0]
+        for row in connection.execute(f"SELECT meeting_id FROM said WHERE meeting_id IN ({marks}) AND text != ''", ids)
+    }
+    names = ", ".join(f"m.{name}" for name in _MEETING)
+    sql = f"""SELECT {names}, t.words AS searched FROM meetings m LEFT JOIN texts t ON t.id = m.id
+        WHERE m.id IN ({marks})"""
+    for row in connection.execute(sql, ids).fetchall():
+        own = assets[row["id"]]
+        summary = summary_of(row, own, said=row["id"] in said)
+        changed = {name: value for name, value in summary.items() if row[name] != value}
+        if changed:
+            places = ", ".join(f"{name} = ?" for name in changed)
+            connection.execute(f"UPDATE meetings SET {places} WHERE id = ?", (*changed.values(), row["id"]))
+        words = words_of(row, own)
+        if words != row["searched"]:
+            if row["searched"] is not None:
+                forget(connection, row["id"])
+            add_texts(connection, [(row["id"], words)])
 
 
 def refresh_of(connection: sqlite3.Connection, asset_id: int) -> None:
     """Recompute the summary of an asset's meeting, inside the caller's transaction."""
     row = connection.execute("SELECT meeting_id FROM assets WHERE id = ?", (asset_id,)).fetchone()
     refresh(connection, [row["meeting_id"]])
+
+
+def add_texts(connection: sqlite3.Connection, texts: Sequence[tuple[int, str]]) -> None:
+    """What meetings (their ids) are searched by; the index follows behind."""
+    connection.executemany("INSERT OR REPLACE INTO texts (id, words) VALUES (?, ?)", texts)
+    connection.executemany("INSERT OR IGNORE INTO unindexed (id) VALUES (?)", [(number,) for number, _ in texts])
+
+
+def forget(connection: sqlite3.Connection, meeting_id: int) -> None:
+    """Take a meeting out of the search index before what it is searched by changes: the index wants to hear it."""
+    if connection.execute("SELECT 1 FROM unindexed WHERE id = ?", (meeting_id,)).fetchone() is not None:
+        return
+    [row] = searched(connection, [meeting_id])
+    sql = "INSERT INTO found (found, rowid, words, said) VALUES ('delete', ?, ?, ?)"
+    connection.execute(sql, tuple(row))
+    connection.execute("INSERT INTO unindexed (id) VALUES (?)", (meeting_id,))
+
+
+def searched(connection: sqlite3.Connection, ids: Sequence[int]) -> list[sqlite3.Row]:
+    """What the search index holds of meetings: id, words, and what was said there."""
+    marks = ", ".join("?" * len(ids))
+    sql = f"""SELECT t.id, t.words, coalesce((SELECT group_concat(text, char(10)) FROM
+        (SELECT text FROM said WHERE meeting_id = t.id ORDER BY id)), '') AS said
+        FROM texts t WHERE t.id IN ({marks})"""
+    return connection.execute(sql, tuple(ids)).fetchall()

@@ -1,0 +1,39 @@
+"""What a meeting is found by, as bits of one number: small enough for every index, few enough values for counters."""
+
+from providers.models import AssetKind, RemoteState
+from vault.views import LocalState
+
+# The places are in the ledger: new ones go to the end.
+STATES = {
+    RemoteState.FAILED: 1 << 0,
+    RemoteState.PROCESSING: 1 << 1,
+    RemoteState.AVAILABLE: 1 << 2,
+    RemoteState.ABANDONED: 1 << 3,
+    RemoteState.EXPIRED: 1 << 4,
+    RemoteState.UNKNOWN: 1 << 5,
+}
+LIVE = 1 << 7
+"""Queued or being fetched: which of the two, its transfer says."""
+LOCALS = {
+    LocalState.ABSENT: 1 << 6,
+    LocalState.QUEUED: LIVE,
+    LocalState.FETCHING: LIVE,
+    LocalState.HELD: 1 << 8,
+    LocalState.DAMAGED: 1 << 9,
+    LocalState.LOST: 1 << 10,
+}
+KINDS = {
+    AssetKind.ARCHIVE: 1 << 11,
+    AssetKind.VIDEO: 1 << 12,
+    AssetKind.AUDIO: 1 << 13,
+    AssetKind.TRANSCRIPT: 1 << 14,
+    AssetKind.DASHBOARD: 1 << 15,
+    AssetKind.CATCHUP: 1 << 16,
+}
+FAULTS = 1 << 17
+RISK = 1 << 18
+PEOPLE = 1 << 19
+SIZE = 1 << 20
+LINK = 1 << 21
+SAID = 1 << 22
+"""The text of a held transcript can be searched."""
