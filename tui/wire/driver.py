@@ -1,0 +1,159 @@
+"""Textual's driver, but for its output: that goes through the glass, and never waits for the terminal.
+
+Private places of Textual 8.2.8 that the wire stands on, held by tests/tui/test_wire_textual.py: `App._display`,
+`Strip._segments`, `LayoutUpdate`, `ChopsUpdate`, and the LinuxDriver's `_file`, `_mouse`, `_get_terminal_size`,
+`_enable_mouse_support`, `_enable_mouse_pixels`, `_disable_mouse_support`.
+"""
+
+import os
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from rich.color import ColorSystem
+from textual import events
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+from textual.widgets import Input, TextArea
+
+from tui.wire.abilities import abilities
+from tui.wire.cells import Cells
+from tui.wire.glass import Glass, Update
+from tui.wire.line import Line, Mouse
+from tui.wire.meter import Meter
+from tui.wire.outlet import Outlet
+from tui.wire.pencil import Pencil
+
+ENDS_S = 0.25
+"""So long is a terminal waited for that does not read while the desk ends."""
+SETTLES_S = 0.2
+_MOUSE = {
+    Mouse.OFF: (),
+    Mouse.CLICKS: ("1000", "1002", "1006"),
+    Mouse.ALL: ("1000", "1003", "1006"),
+}
+_MODES = ("1000", "1002", "1003", "1006")
+
+
+class WireDriver(LinuxDriver):
+    """Keys and modes as Textual has them; frames by difference. `meter`: what was sent so far."""
+
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self.meter = Meter()
+        self.line: Line = getattr(app, "line", Line())
+        self._thread = threading.get_ident()
+        self._glass: Glass | None = None
+        self._outlet: Outlet | None = None
+        self._last: list[str] | None = None
+        """What ends the application mode, while that is put together."""
+
+    # Frames and sequences ----------------------------------------------------------------------------------------
+
+    def paint(self, update: Update) -> None:
+        """Show what the compositor drew."""
+        if self._glass is not None:
+            self._glass.paint(update)
+
+    def write(self, data: str) -> None:
+        """A sequence that draws nothing."""
+        if threading.get_ident() != self._thread:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self.write, data)
+        elif self._last is not None:
+            self._last.append(data)
+        elif self._glass is not None:
+            self._glass.control(data)
+
+    def repaint(self) -> None:
+        """Write the whole frame again, since the terminal may show anything."""
+        if self._glass is not None:
+            self._glass.forget()
+            # Where the window has another size, a frame that fits it comes first.
+            self._loop.call_later(SETTLES_S, self._pump)
+
+    def _cursor(self) -> tuple[int, int] | None:
+        # Hidden, but what an input method composes appears there.
+        return self._app.cursor_position if isinstance(self._app.focused, Input | TextArea) else None
+
+    def _terminal(self) -> int:
+        """Standard error is drawn on, as Textual does; where that goes elsewhere, standard output."""
+        fileno = self._file.fileno() if self._file is not None else 2
+        return fileno if os.isatty(fileno) else 1
+
+    # Start and stop ----------------------------------------------------------------------------------------------
+
+    def start_application_mode(self) -> None:
+        """Begin with a terminal of which nothing is known."""
+        self._end_outlet(b"")
+        fileno = self._terminal()
+        colours = self._app.console._color_system or ColorSystem.TRUECOLOR
+        cells = Cells(colours)
+        outlet = Outlet(fileno, self._pump, self.meter)
+        self._outlet = outlet
+        before, self._glass = (
+            self._glass,
+            Glass(
+                partial(Pencil, cells, abilities(os.environ, fileno)),
+                cells,
+                outlet,
+                bytes_s=self.line.bytes_s,
+                later=self._loop.call_later,
+                synchronised=lambda: self._app._sync_available,
+                cursor=self._cursor,
+            ),
+        )
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's own
+        if before is not None:
+            self._loop.call_soon(self._app.refresh)
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back, as far as it reads."""
+        if self._glass is None:
+            return
+        self._last = [self._glass.end().decode()]
+        super().stop_application_mode()
+        words, self._last = "".join(self._last), None
+        self._end_outlet(words.encode())
+
+    def _end_outlet(self, last: bytes) -> None:
+        if self._outlet is not None:
+            self._outlet.last(last, ENDS_S)
+            self._outlet = None
+
+    def _pump(self) -> None:
+        if self._glass is not None:
+            self._glass.pump()
+
+    # The terminal's size -----------------------------------------------------------------------------------------
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        # Asked for when the window's size changed, or the terminal was attached anew: what it shows then, nobody knows.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.repaint)
+        return super()._get_terminal_size()
+
+    def process_message(self, message: Message) -> None:
+        """The terminal may tell its size in band."""
+        if isinstance(message, events.Resize):
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.repaint)
+        super().process_message(message)
+
+    # The mouse ---------------------------------------------------------------------------------------------------
+
+    def _enable_mouse_support(self) -> None:
+        if self._mouse:
+            self.write("".join(f"\x1b[?{mode}h" for mode in _MOUSE[self.line.mouse]))
+
+    def _disable_mouse_support(self) -> None:
+        # Whatever was switched on: a desk that gives the terminal back leaves nothing to chance.
+        self.write("".join(f"\x1b[?{mode}l" for mode in _MODES))
+
+    def _enable_mouse_pixels(self) -> None:
+        if self.line.mouse is Mouse.ALL:
+            super()._enable_mouse_pixels()
