@@ -6,6 +6,7 @@ account's own origin goes out through a second client that has never seen a cred
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
@@ -14,16 +15,29 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from providers import address
+from providers import address, tls
 from providers.base import AccountSettings, BadAnswer, NotTrusted, ProviderError, Unreachable
+from providers.echoes import Echoes
 from providers.messages import Answer, Request
 from providers.origin import Origin
+from providers.redaction import redact
 from providers.secret import Secret
 from providers.transport import Transport
 
 API_BODY_LIMIT = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
 USER_AGENT = "reeldesk"
+_SIGNED = 16
+"""Characters from which on a value in a foreign address's query may be a signature."""
+
+
+def _redacted(record: logging.LogRecord) -> bool:
+    record.msg, record.args = redact(record.getMessage()), ()
+    return True
+
+
+# httpx tells every address, with the query that is a presigned link's secret, to whoever listens at INFO.
+logging.getLogger("httpx").addFilter(_redacted)
 
 Authorize = Callable[[], Mapping[str, Secret]]
 """Gives the credential headers at the moment of sending (a Guid may have rotated meanwhile)."""
@@ -132,17 +146,12 @@ class Http:
         return origin
 
     def _tls(self, *, always: bool = False) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self._settings.ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if not (self._settings.verify or always):
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        return tls.context_of(self._settings, verify=self._settings.verify or always)
 
     def _build(self, own: bool, named: bool = False) -> _Way:
         # Only the account's own servers are judged by its ca_file and verify, and those that it names in private
         # networks by ca_file, since no public authority knows them; anything else by the public authorities.
-        context = self._tls(always=named) if own or named or self._loopback else ssl.create_default_context()
+        context = self._tls(always=named) if own or named or self._loopback else tls.context()
         proxy = _proxy_address(self._settings.proxy) if self._settings.proxy else None
         # The account's own servers may lie anywhere; a proxy is the account's own, and does the rest by itself.
         names = address.Names(
@@ -161,12 +170,7 @@ class Http:
             return way
         async with self._building:
             if (own, named) not in self._ways:
-                try:
-                    self._ways[own, named] = await asyncio.to_thread(self._build, own, named)
-                except ssl.SSLError:
-                    raise NotTrusted(f"ca_file {self._settings.ca_file} holds no certificate (PEM)") from None
-                except OSError as error:
-                    raise NotTrusted(f"ca_file {self._settings.ca_file}: {error.strerror or error}") from None
+                self._ways[own, named] = await asyncio.to_thread(self._build, own, named)
             return self._ways[own, named]
 
     async def _request(self, request: Request) -> tuple[_Way, httpx.Request, Origin]:
@@ -189,6 +193,14 @@ class Http:
             raise NotTrusted("the service named an address that cannot be used") from None
         return way, built, origin
 
+    def _echoes(self, request: Request, built: httpx.Request, origin: Origin) -> Echoes:
+        """What the answer may not repeat: the credential; of a presigned link, which is one itself, its query."""
+        held = [secret.reveal() for secret in request.secrets]
+        if origin not in self._origins:
+            return Echoes((), [*held, *(value for _, value in built.url.params.multi_items() if len(value) >= _SIGNED)])
+        sent = [(name, built.headers[name]) for name in (*self._authorize(), "cookie") if name in built.headers]
+        return Echoes(sent, held)
+
     async def send(self, request: Request) -> Answer:
         """Make an API call. Raises Unreachable, NotTrusted, BadAnswer (over `body_limit`, 64 MiB)."""
         await self._pace.wait()
@@ -203,7 +215,8 @@ class Http:
             raise self._failure(error, origin) from None
         if self._cookies and origin in self._origins:
             self._cookies.keep(origin, response.headers)
-        return Answer(response.status_code, _plain(response.headers), content)
+        echoes = self._echoes(request, built, origin)
+        return Answer(response.status_code, echoes.cut_headers(_plain(response.headers)), echoes.cut(content))
 
     def _failure(self, error: Exception, origin: Origin) -> ProviderError:
         found = _in_words(error, origin)
@@ -233,6 +246,7 @@ class _Opened:
         self._request = request
         self._response: httpx.Response | None = None
         self._origin: Origin | None = None
+        self._echoes = Echoes(())
 
     async def __aenter__(self) -> "_Opened":
         if self._http.is_own(self._request.url):
@@ -243,8 +257,9 @@ class _Opened:
             self._response = await way.transport.handle_async_request(built)
         except httpx.HTTPError as error:
             raise self._http._failure(error, origin) from None
+        self._echoes = self._http._echoes(self._request, built, origin)
         self.status = self._response.status_code
-        self.headers = _plain(self._response.headers)
+        self.headers = self._echoes.cut_headers(_plain(self._response.headers))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -255,7 +270,7 @@ class _Opened:
         assert self._response is not None
         assert self._origin is not None
         try:
-            async for chunk in self._response.aiter_raw():
+            async for chunk in self._echoes.cut_chunks(self._response.aiter_raw(), self.status, self.headers):
                 yield chunk
         except httpx.HTTPError as error:
             raise _in_words(error, self._origin) from None

@@ -7,6 +7,7 @@ from email.message import Message
 from typing import Any
 
 from providers.base import BadAnswer
+from providers.secret import Secret
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -21,6 +22,8 @@ class Request:
     content: bytes = field(default=b"", repr=False)
     read_timeout_s: float | None = None
     """Overrides the account's `timeout_s` (a long poll)."""
+    secrets: tuple[Secret, ...] = ()
+    """What `content` holds that no answer may repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def charset(headers: Mapping[str, str]) -> str:
     return str(message.get_content_charset() or "utf-8")
 
 
-def json_request(method: str, url: str, body: object) -> Request:
-    """A request with a JSON body."""
+def json_request(method: str, url: str, body: object, secrets: tuple[Secret, ...] = ()) -> Request:
+    """A request with a JSON body; `secrets` are in it."""
     content = json.dumps(body, ensure_ascii=False).encode()
-    return Request(method, url, {"Content-Type": "application/json; charset=utf-8"}, content)
+    return Request(method, url, {"Content-Type": "application/json; charset=utf-8"}, content, secrets=secrets)

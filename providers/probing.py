@@ -23,6 +23,7 @@ from providers.http import Http
 from providers.messages import Request
 from providers.origin import Origin
 from providers.steps import USUAL, Limits, Outcome, Step
+from providers.tls import context_of, system_authorities
 
 NAME, CONNECTION, TLS, CLOCK = "name", "connection", "TLS", "clock"
 MOST_ADDRESSES = 8
@@ -73,23 +74,8 @@ def authorities_in_words(settings: AccountSettings) -> str:
     """Which certificate authorities judge the account's server."""
     if settings.ca_file:
         return f"the authorities in ca_file {settings.ca_file}"
-    paths = ssl.get_default_verify_paths()
-    return f"the system's authorities ({paths.cafile or paths.capath or 'none found'})"
-
-
-def context_of(settings: AccountSettings, *, verify: bool) -> ssl.SSLContext:
-    """TLS as `providers.http` uses it for the account's own origins. Raises NotTrusted for an unusable ca_file."""
-    try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
-    except ssl.SSLError:
-        raise NotTrusted(f"ca_file {settings.ca_file} holds no certificate (PEM)") from None
-    except OSError as error:
-        raise NotTrusted(f"ca_file {settings.ca_file}: {error.strerror or error}") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    file, folder = system_authorities()
+    return f"the system's authorities ({file or folder or 'none found'})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A credential in memory: it cannot be printed, logged, pickled or compared by accident."""
 
 import hmac
-from typing import NoReturn
+import weakref
+from typing import ClassVar, NoReturn
 
 
 class InvalidSecret(ValueError):
@@ -15,7 +16,9 @@ class Secret:
     refused without echoing it. Raises InvalidSecret.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("__weakref__", "_value")
+    _living: ClassVar["weakref.WeakValueDictionary[int, Secret]"] = weakref.WeakValueDictionary()
+    """Of the whole process: a report of a fault, wherever it happened, must know what it is not to tell."""
 
     def __init__(self, value: str) -> None:
         value = value.strip()
@@ -24,10 +27,17 @@ class Secret:
         if not value.isascii() or not value.isprintable():
             raise InvalidSecret("the secret has characters that a credential cannot have")
         self._value = value
+        Secret._living[id(self)] = self
 
     def reveal(self) -> str:
         """The credential itself."""
         return self._value
+
+    @classmethod
+    def living(cls) -> list[str]:
+        """What every credential in this process's memory is, so that it can be kept out of a report."""
+        held = (reference() for reference in cls._living.valuerefs())
+        return [one._value for one in held if one is not None]
 
     def __repr__(self) -> str:
         return "Secret(…)"

@@ -31,22 +31,50 @@ An account is one login at one service: a table `[accounts.NAME]` in `config.tom
 and `-`; it is the first part of every recording's identity, so it is not to be changed later.
 
     reeldesk account add NAME              asks for what is needed, field after field
-    reeldesk account list                  where each account leads, and what went wrong last
-    reeldesk account test NAME             whether the service answers and takes the credential
-    reeldesk account remove NAME --yes     takes it out of config.toml; what was fetched stays
+    reeldesk account test NAME             what works and what does not, step by step
+    reeldesk account list                  where each account leads, and what went wrong last; asks nobody
+    reeldesk account remove NAME --yes     takes it out of config.toml; what was fetched stays (--forget-secrets)
 
 Without a terminal `account add` takes everything at once: `--provider P`, options as `--set KEY=VALUE`, and for each
 `--secret NAME` one line on stdin. Lists are typed with commas between (`--set rooms=a,b`), or as in config.toml
 (`--set 'rooms=["a, b"]'`). Editing `config.toml` by hand does the same; comments and layout survive the commands. Only
-what differs from the default is written.
+what differs from the default is written. Two names that would share a secret's variable (`x` and `x-other`, where one
+has an `other_api_key`) are refused.
 
-Secrets never stand in `config.toml`, and never in arguments. `reeldesk secret set ACCOUNT NAME` keeps one;
-`reeldesk secret list` says where each one is. The variable `REELDESK_SECRET_ACCOUNT_NAME` (upper case, `-` as `_`)
-comes first, or `REELDESK_SECRET_ACCOUNT_NAME_FILE` with the path of a private file.
+## Secrets
+
+Secrets never stand in `config.toml`, and never in arguments. Each one is looked for in this order; the first that has
+it is used:
+
+1. the variable `REELDESK_SECRET_ACCOUNT_NAME` (upper case, `-` as `_`); or `REELDESK_SECRET_ACCOUNT_NAME_FILE` with the
+   path of a file that nobody else may read
+2. systemd's credentials, under the variable's name (`LoadCredential=` or `LoadCredentialEncrypted=`)
+3. the account's `password_command`: no shell, no terminal, 10 seconds; `{name}` in it becomes the secret's name
+4. the system keyring
+5. the sealed file `secrets.sealed` in the data folder, for machines without a keyring (a plain SSH login has none)
+
+`reeldesk secret set ACCOUNT NAME` keeps one in the keyring, or else in the sealed file, which is made with a passphrase
+of yours when there is none yet. `reeldesk secret list` looks each one up and says where it is, never what it is;
+`secret move --to keyring|sealed` puts one into the other store, `secret forget` removes it. The sealed file is unlocked
+in the desk, by `REELDESK_PASSPHRASE_FILE` (a file that nobody else may read; its first line), or by a line on stdin
+with `--passphrase-stdin`, for those commands that have it.
+
+## What a test tells
+
+`account test` goes the way that the account would go, a line for each step: *configuration*, *name* (DNS),
+*connection*, *TLS* (whose certificate, until when, why it is refused), *secrets* (where each comes from), *credential*
+(the cheapest call that needs it), *rights* and *rest* where the answer proves or leaves open something, *clock* (beside
+the service's `Date`). After a failure, what makes no sense any more is "not checked". The exit status is 1 when a step
+failed; `--json` prints one object for each account with its `steps`. At Huawei the agent is signed in as busy and out
+again; nobody who is signed in elsewhere is thrown out.
 
 `verify = false` leaves the certificate unchecked: anyone in between can read along, the credential too. `account add`
 wants its host typed for that (without a terminal: `--insecure-host HOST`), and the account is marked with
 "TLS is not checked" for as long as it is so. A `ca_file` with the authority's certificate is the better way.
+
+`reeldesk doctor` tests all accounts within some ten seconds, beside versions, terminal, places and stores. It tells no
+secret and no part of one, and writes `~` for the home folder, so it can be pasted into a ticket; names of accounts
+and hosts are in it. `--offline` leaves the tests out.
 """
 
 

@@ -152,7 +152,7 @@ class Gateway:
             "agenttype": agent_type,
             "status": _BUSY,
         }
-        return json_request("PUT", self._online(), body)
+        return json_request("PUT", self._online(), body, (password,))
 
     def sign_out(self) -> Request:
         """Sign out; the gateway refuses while the agent talks, and so no call is dropped."""

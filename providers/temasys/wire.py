@@ -58,7 +58,8 @@ def login_request(base_url: str, login_path: str, username: str, password: Secre
     The login API and its cookie are documented (article 12000004631), its path and field names are not.
     assumption: POST of JSON {username, password}.
     """
-    return json_request("POST", address(base_url, login_path), {"username": username, "password": password.reveal()})
+    body = {"username": username, "password": password.reveal()}
+    return json_request("POST", address(base_url, login_path), body, (password,))
 
 
 def read_request(base_url: str) -> Request:

@@ -17,8 +17,9 @@ from providers import certificate
 from providers.base import NotTrusted
 from providers.http import Http
 from providers.origin import Origin
-from providers.probing import Probe, context_of
+from providers.probing import Probe
 from providers.steps import MAX_WORDS, Outcome
+from providers.tls import context_of
 from tests.providers.probed import DAY, SHORT, now, self_made, server_context, serving, settings, tls_of
 
 

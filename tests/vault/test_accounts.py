@@ -366,6 +366,21 @@ def test_names() -> None:
     assert problem_with_name("a-1", {"a-1"}) == "there is an account a-1 already"
 
 
+@pytest.mark.parametrize(("name", "taken"), [("x", "x-other"), ("x-other", "x"), ("a-b", "a-b-other")])
+def test_two_accounts_never_share_a_variable(path: Path, name: str, taken: str) -> None:
+    """`other_api_key` of x and `api_key` of x-other would both be REELDESK_SECRET_X_OTHER_API_KEY."""
+    variable = f"REELDESK_SECRET_{min(name, taken, key=len).upper().replace('-', '_')}_OTHER_API_KEY"
+    assert problem_with_name(name, {taken}) == (
+        f"{name} and {taken} would share {variable}, which gives a secret: take another name"
+    )
+    assert problem_with_name(name, {f"{taken}s", "other"}) == ""
+    add(path, taken, "cronofy", {})
+    before = text_of(path)
+    with pytest.raises(ConfigError, match=f"would share {variable}"):
+        add(path, name, "cronofy", {})
+    assert text_of(path) == before
+
+
 def test_what_is_written_is_what_can_be_read(path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no account x; configured: none"):
         written(path, "x")

@@ -245,3 +245,12 @@ def test_a_file(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[vault]\npath = "recordings"\n')
     assert load(path, {"REELDESK_DATA": os.fspath(tmp_path)}).vault_path == tmp_path / "recordings"
+
+
+def test_accounts_whose_secrets_share_a_variable() -> None:
+    two = "[accounts.x]\nprovider = 'cronofy'\n[accounts.x-other]\nprovider = '{}'\n{}"
+    with pytest.raises(ConfigError, match=r"line 3: accounts.x-other and x share REELDESK_SECRET_X_OTHER_API_KEY, "):
+        read(two.format("cronofy", ""))
+    with pytest.raises(ConfigError, match="one of them needs another name"):
+        read(two.format("flexperto", "base_url = 'https://a.example'"))
+    assert len(read(two.format("huawei", "base_url = 'https://a.example'\nagent_id = '1001'")).accounts) == 2
