@@ -1,6 +1,7 @@
 """`make bench`: what reeldesk's complete path costs beside public tools, in one run on one machine.
 
-python -m tests.bench [--rounds 5] [--only plain,tls,small,medium,memory,ticks,receiving] [--mib 1024]
+python -m tests.bench [--rounds 5] [--only plain,tls,small,medium,memory,ticks,receiving,
+    starting] [--mib 1024]
     [--write docs/benchmarks.md [--notes FILE]] [--save FILE | --load FILE] [--folder FOLDER] [--seed 3]
 """
 
@@ -15,17 +16,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from tests.bench import machine, receiving, results
-from tests.bench.page import drawn, markdown, receiving_section, renewed
+from tests.bench import machine, receiving, results, starting
+from tests.bench.page import drawn, markdown, renewed, section_of
 from tests.bench.receiving import Received
 from tests.bench.report import text
 from tests.bench.results import BenchError, Results
 from tests.bench.running import Bench
 from tests.bench.servers import Server, nginx
+from tests.bench.starting import Started
 from tests.bench.workloads import AT_ONCE, FULL_MIB, ROUNDS, WARM, make_file, make_sources, workloads
 from tests.bench.workloads import GROUPS as FETCHING
 
-GROUPS = (*FETCHING, receiving.GROUP)
+APART = (receiving.GROUP, starting.GROUP)
+"""What has figures, a section and a file of its own."""
+GROUPS = (*FETCHING, *APART)
 
 
 def arguments() -> argparse.Namespace:
@@ -90,51 +94,63 @@ class Measured:
 
     fetched: Results | None
     received: Received | None
+    started: Started | None
 
     @classmethod
     def now(cls, args: argparse.Namespace) -> "Measured":
         """Measure what is asked for. Raises BenchError."""
-        fetched = measure(args) if set(args.only) - {receiving.GROUP} else None
-        received = None
+        fetched, received, started = measure(args) if set(args.only) - set(APART) else None, None, None
+        how = (args.folder, args.rounds, args.seed, f"{datetime.now(UTC):%Y-%m-%d}", tell)
         if receiving.GROUP in args.only:
-            received = receiving.measure(args.folder, args.rounds, args.seed, f"{datetime.now(UTC):%Y-%m-%d}", tell)
-        return cls(fetched, received)
+            received = receiving.measure(*how)
+        if starting.GROUP in args.only:
+            started = starting.measure(*how)
+        return cls(fetched, received, started)
 
     @classmethod
     def saved(cls, path: Path) -> "Measured":
         """What `save` wrote. Raises BenchError."""
-        beside = _beside(path)
-        received = receiving.load(beside) if beside.exists() else None
-        return cls(results.load(path) if path.exists() or received is None else None, received)
+        received_in, started_in = (_beside(path, group) for group in APART)
+        received = receiving.load(received_in) if received_in.exists() else None
+        started = starting.load(started_in) if started_in.exists() else None
+        fetched = results.load(path) if path.exists() or not (received or started) else None
+        return cls(fetched, received, started)
 
     def save(self, path: Path) -> None:
-        """Keep all figures, those of webhooks in a file beside."""
+        """Keep all figures, those of webhooks and of starts in files beside."""
         if self.fetched is not None:
             results.save(self.fetched, path)
         if self.received is not None:
-            receiving.save(self.received, _beside(path))
+            receiving.save(self.received, _beside(path, receiving.GROUP))
+        if self.started is not None:
+            starting.save(self.started, _beside(path, starting.GROUP))
 
     def tables(self) -> str:
         """For a terminal."""
         fetched = text(self.fetched) if self.fetched is not None else ""
         received = receiving.text(self.received) if self.received is not None else ""
-        return "\n\n".join(part for part in (fetched, received) if part)
+        started = starting.text(self.started) if self.started is not None else ""
+        return "\n\n".join(part for part in (fetched, received, started) if part)
 
     def page(self, before: str, notes: str) -> str:
         """The page with what was measured in it; what was not stays as it is on the page `before`.
 
-        `notes` belong to the fetching, if there is any, else to the webhooks.
+        `notes` belong to the first of it: to the fetching, else to the webhooks, else to the starts.
         """
         page = before
         if self.fetched is not None:
-            page = renewed(markdown(self.fetched, notes, AT_ONCE), receiving_section(before))
+            page = markdown(self.fetched, notes, AT_ONCE)
+            for title in (receiving.TITLE, starting.TITLE):
+                page = renewed(page, section_of(before, title))
         if self.received is not None:
             page = renewed(page, receiving.section(self.received, "" if self.fetched else notes, drawn))
+        if self.started is not None:
+            page = renewed(page, starting.section(self.started, "" if self.fetched or self.received else notes, drawn))
         return page
 
 
-def _beside(path: Path) -> Path:
-    return path.with_suffix(f".{receiving.GROUP}.json")
+def _beside(path: Path, group: str) -> Path:
+    return path.with_suffix(f".{group}.json")
 
 
 def main() -> int:
@@ -144,7 +160,7 @@ def main() -> int:
     if args.load is None and not machine.supported():
         tell("the bench reads /proc, so it needs Linux")
         return 2
-    fetches = args.load is None and set(args.only) - {receiving.GROUP}
+    fetches = args.load is None and set(args.only) - set(APART)
     if fetches and (missing := machine.missing()):
         tell(f"not installed: {', '.join(missing)}; on Debian or Ubuntu: {machine.INSTALL}")
         return 2

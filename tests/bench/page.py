@@ -67,20 +67,26 @@ _NEXT = "\n## "
 _BEFORE = "\n## The machine"
 
 
-def receiving_section(page: str) -> str:
-    """The section about webhooks of a page; "" when it has none."""
-    begin = page.find(f"{_NEXT}{receiving.TITLE}\n")
+def section_of(page: str, title: str) -> str:
+    """The section of a page with this title; "" when it has none."""
+    begin = page.find(f"{_NEXT}{title}\n")
     if begin < 0:
         return ""
     end = page.find(_NEXT, begin + 1)
     return page[begin + 1 : end + 1 if end >= 0 else len(page)].rstrip("\n") + "\n"
 
 
+def receiving_section(page: str) -> str:
+    """The section about webhooks; "" when there is none."""
+    return section_of(page, receiving.TITLE)
+
+
 def renewed(page: str, section: str) -> str:
-    """The page with this section about webhooks instead of its own one; it stands before the machine."""
+    """The page with this section instead of its own one of the same title; it stands before the machine."""
     if not section:
         return page
-    page = page.replace(receiving_section(page) + "\n", "") if receiving_section(page) else page
+    old = section_of(page, section.partition("\n")[0].removeprefix("## "))
+    page = page.replace(old + "\n", "") if old else page
     at = page.find(_BEFORE)
     before, after = (page[: at + 1], page[at + 1 :]) if at >= 0 else (page and f"{page.rstrip()}\n\n", "")
     return before + section + (f"\n{after}" if after else "")

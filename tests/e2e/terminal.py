@@ -28,7 +28,7 @@ def from_checkout(imports: str, call: str) -> str:
 
 DESK = (sys.executable, "-m", "tui")
 """`reeldesk` from the checkout, which must be the working folder."""
-ELSEWHERE = (sys.executable, "-P", "-c", from_checkout("from tui.cli import main", "main()"))
+ELSEWHERE = (sys.executable, "-P", "-c", from_checkout("from tui.cli import entry", "entry()"))
 """The same, from any working folder."""
 MARKS = [
     pytest.mark.e2e,
@@ -130,10 +130,10 @@ class Terminal:
 
     # Waiting -----------------------------------------------------------------------------------------------------
 
-    def read(self, seconds: float) -> int:
+    def read(self, seconds: float, most: int = 65_536) -> int:
         """Take in what is written within `seconds`, as soon as something is; how many bytes (0 at the end, too)."""
         try:
-            chunk = self._child.read_nonblocking(65_536, seconds)
+            chunk = self._child.read_nonblocking(most, seconds)
         except (pexpect.TIMEOUT, pexpect.EOF):
             return 0
         self.raw += chunk
@@ -213,6 +213,13 @@ class Terminal:
             pass
         status, killed = self._child.exitstatus, self._child.signalstatus
         return int(status) if status is not None else -int(killed)
+
+    def wait_unread(self, within: float) -> None:
+        """Wait for the program's end, and read nothing of what it writes."""
+        end = time.monotonic() + within
+        while self._child.isalive():
+            assert time.monotonic() < end, f"still alive after {within} s"
+            time.sleep(0.01)
 
     def left_behind(self) -> bool:
         """Whether a process of the program's group still lives."""

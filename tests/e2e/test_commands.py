@@ -14,4 +14,4 @@ def test_commands_over_the_served_demo(tmp_path: Path) -> None:
 
 
 def _run() -> str:
-    return f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from tui.cli import main; sys.exit(main())"
+    return f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from tui.cli import entry; sys.exit(entry())"

@@ -20,12 +20,12 @@ NEEDLES = (
 )  # fmt: skip
 OURS = re.compile(
     rb"\x1b\[[0-9;]*m"  # colours
-    rb"|\x1b\[[0-9]+;[0-9]+H"  # where to draw
-    rb"|\x1b\[\?(?:1000|1003|1004|1006|1015|1049|2004|25|7)[hl]"  # at the start and the end
+    rb"|\x1b\[(?:[0-9]+(?:;[0-9]+)?)?[A-DGHKLMXr]"  # where to draw, what to erase and to move
+    rb"|\x1b\[\?(?:1000|1002|1003|1004|1006|1015|1049|2004|25|7)[hl]"  # at the start and the end
     rb"|\x1b\[\?20(?:26|48)\$p|\x1b\[[<>][0-9]*u"  # what the terminal can
     rb"|\x1b\]22;[a-z]+\x07"  # the pointer's shape
 )
-"""What Textual itself writes."""
+"""What Textual and the wire write."""
 
 
 @pytest.fixture(scope="module")

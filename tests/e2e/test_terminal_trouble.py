@@ -81,7 +81,7 @@ def test_without_a_network_the_desk_opens_and_says_so(unreachable: dict[str, str
 
 def test_without_accounts_the_first_start_has_words(tmp_path: Path) -> None:
     with opened(surroundings(tmp_path)) as desk:
-        desk.wait_for("No account is configured yet.", "config.toml", "`reeldesk demo` shows the desk")
+        desk.wait_for("No account is configured yet.", "config.toml", "`reeldesk demo` shows")
         for mode, words in (
             ("2", "Nothing was ever queued"),
             ("3", "No account"),
