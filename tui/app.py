@@ -4,26 +4,24 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
 from rich.text import Text
 from textual import events
-from textual.app import App
 from textual.binding import Binding
 from textual.drivers import linux_driver
-from textual.timer import Timer
 from textual.widgets import Input
-from textual.worker import Worker, WorkerState
 
 from styles import SHEETS
 from styles.themes import NO_COLOR, THEMES, variables_for_others
 from tui.commands import keymap_problems
-from tui.context import Context, words_of
+from tui.context import Context
 from tui.guard import AsciiSigns, ControlGuard, crash_report, terminal_is_gone, tolerate_old_mouse
 from tui.label import ASCII, glyphs_for
 from tui.leaving import Answer, HandOver, Leaving
+from tui.running import RunsEngine
 from tui.screens.accounts import AccountsScreen
 from tui.screens.base import ModeScreen
 from tui.screens.desk import DeskScreen
@@ -32,22 +30,19 @@ from tui.screens.notifications import NotificationsScreen
 from tui.screens.rooms import RoomsScreen
 from tui.screens.transfers import TransfersScreen
 from tui.screens.webhooks import WebhooksScreen
+from tui.wire.app import WiredApp
+from tui.wire.line import Line, line_for
+from vault.desk import utc_now
 
 if TYPE_CHECKING:
     from vault.engine import Engine
 
-POLL_S = 0.5
-"""At most twice a second is the engine looked at, and only what changed is drawn."""
 SCREENS: tuple[type[ModeScreen], ...] = (
     DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, WebhooksScreen, AccountsScreen)  # fmt: skip
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-class DeskApp(App[None]):
+class DeskApp(WiredApp, RunsEngine):
     """The desk over an engine, which it runs in a thread. `banner` stands at the top right ("" for none).
 
     Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
@@ -62,17 +57,19 @@ class DeskApp(App[None]):
         engine: "Engine",
         *,
         banner: str = "",
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
         environ: Mapping[str, str] | None = None,
         keymap: Mapping[str, str] | None = None,
         theme: str = "",
         hand_over: HandOver | None = None,
+        line: Line | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
         colourless = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if colourless else None)
         self.context = Context(engine, now, glyphs_for(environ), banner)
         self.animation_level = "none"
+        self.line = line or line_for(environ)
         self.title = "reeldesk"
         for each in THEMES:
             self.register_theme(each)
@@ -90,7 +87,6 @@ class DeskApp(App[None]):
         self._revision = -1
         self._leaving = False
         self._leave = Leaving(engine, hand_over)
-        self._timer: Timer | None = None
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For Textual's own themes, which lack ours."""
@@ -99,21 +95,22 @@ class DeskApp(App[None]):
     # Start and stop ----------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """The engine in its thread; the desk first."""
+        """The desk first; the engine follows (tui/running.py)."""
         loop = asyncio.get_running_loop()
         if not self.is_headless:
             for number, code in SIGNALS.items():
                 loop.add_signal_handler(number, self._signalled, code)
-        self.run_worker(self.context.engine.run, thread=True, name="engine", group="engine", exit_on_error=False)
         self.switch_mode("desk")
-        self._timer = self.set_interval(POLL_S, self._poll)
+        self.set_interval(self.line.progress_s, self._poll)
         self.set_interval(60, self._minute)
         if self.context.banner:
-            self.call_after_refresh(self._say, self.context.banner, "warn")
+            self.call_after_refresh(self.say, self.context.banner, "warn")
         if self._keymap_problems:
-            self.call_after_refresh(self._say, f"keymap not used: {self._keymap_problems[0]}")
+            self.call_after_refresh(self.say, f"keymap not used: {self._keymap_problems[0]}")
 
     def _signalled(self, code: int) -> None:
+        if not self.is_headless:
+            self._leave.end_at_last(code)
         if code == SIGNALS[signal.SIGHUP] and not self._leaving:
             self._leave.line_lost()
         self.exit(return_code=code)
@@ -121,7 +118,7 @@ class DeskApp(App[None]):
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
         """Leave; the engine stops its transfers cleanly first, their parts stay. `message` is printed afterwards."""
         self._leaving = True
-        self.context.engine.stop()
+        self._leave.end()
         super().exit(result, return_code, message)
 
     def on_key(self, event: events.Key) -> None:
@@ -135,7 +132,8 @@ class DeskApp(App[None]):
 
     def on_unmount(self) -> None:
         """However the desk ended: Python waits for the engine's thread, so the engine is told."""
-        self.context.engine.stop()
+        self._leave.end()
+        self._leave.ended()
 
     async def action_quit(self) -> None:
         """Leave at once when nothing is left to do, else as was chosen, else ask."""
@@ -155,22 +153,18 @@ class DeskApp(App[None]):
             screen.attempt(self._hand_over, "leave")
 
     async def _hand_over(self) -> None:
-        self._say("handing over, a moment", "info")
+        self.say("handing over, a moment", "info")
         self.exit(message=Text(await asyncio.to_thread(self._leave.hand_over)))
 
     def _fatal_error(self) -> None:
         # Textual's own shows every local variable: credentials among them.
-        self.context.engine.stop()
+        self._leave.end()
         self.bell()
         self._exit_renderables.append(crash_report(self._exception))
         self._close_messages_no_wait()
 
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """An engine that stops by itself is told, never hidden."""
-        if event.worker.name == "engine" and event.state is WorkerState.ERROR and event.worker.error is not None:
-            self._say(f"the engine stopped, nothing is fetched any more: {words_of(event.worker.error)}")
-
-    def _say(self, words: str, ink: str = "bad") -> None:
+    def say(self, words: str, ink: str = "bad") -> None:
+        """Tell a person, in the line of the mode's screen."""
         screen = self._mode_screen()
         if screen is not None:
             screen.say(words, ink)

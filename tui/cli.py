@@ -3,7 +3,9 @@
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 
+from tui import hardening
 from tui.commandline import (
     account,
     agents,
@@ -23,6 +25,7 @@ from tui.commandline import (
 from tui.commandline.output import Output
 from tui.commandline.session import FAULTS, Usage, words
 from vault.errors import ConfigError
+from vault.given import take_out
 
 _FAMILIES = (
     demo,
@@ -69,15 +72,24 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
-    top.set_defaults(run=opening.run_desk)
+    opening.add(top)
     commands = top.add_subparsers(metavar="COMMAND", title="commands; without one the desk opens")
     for family in _FAMILIES:
         family.add(commands)
     return top
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run a command and give its exit status. What fails outside of the program is told in words, never a traceback."""
+def entry() -> int:
+    """Where the process begins: it is shut off from others, and what it starts does not inherit our secrets."""
+    hardening.harden()
+    return main(environ=take_out(os.environ))
+
+
+def main(argv: list[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run a command and give its exit status. What fails outside of the program is told in words, never a traceback.
+
+    `environ`: where secrets are, where they are not in this process's environment any more.
+    """
     os.umask(0o077)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a title in another script than the locale's must not end a command
@@ -86,6 +98,7 @@ def main(argv: list[str] | None = None) -> int:
         args = parser().parse_args(argv)
     except SystemExit as end:  # argparse has said why
         return int(end.code or 0)
+    args.environ = os.environ if environ is None else environ
     out = Output()
     try:
         status = _run(args, out)
@@ -112,4 +125,4 @@ def _run(args: argparse.Namespace, out: Output) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry())

@@ -8,6 +8,7 @@ from tui.label import Glyphs, plain
 from tui.rows import TRANSFER_INKS, health, is_due, left_words, progress_words, state_cell, wait_words, words_now
 from tui.widgets.ink import Line, wrap
 from tui.widgets.lines import Row
+from vault.options import UNCHECKED
 from vault.proof import Outcome, Proof
 from vault.views import AccountView, AssetView, Event, LocalState, MeetingView, TransferState, TransferView
 
@@ -249,16 +250,20 @@ def run_by(owner: str, own: str) -> str:
 # An account -----------------------------------------------------------------------------------------------------------
 
 
-def account_rows(view: AccountView, width: int, glyphs: Glyphs, now: datetime, *, syncing: bool) -> list[Row]:
-    """An account with where each secret is kept, never a secret."""
+def account_rows(
+    view: AccountView, width: int, glyphs: Glyphs, now: datetime, *, syncing: bool, test: Iterable[Row] = ()
+) -> list[Row]:
+    """An account, what its last `test` found, and where each secret is kept, never a secret."""
     rows = [Row(((plain(view.name), "strong"), (f"  {plain(view.label)}", "dim")))]
     rows.append(Row(health(view, glyphs, syncing=syncing)))
     rows += field("error", view.error, width, "bad")
     rows += field("waits", wait_words(view, now), width, "warn")
     if not view.verify:
         rows += field(
-            "TLS", "the certificate is NOT checked (verify = false): anyone in between can read along", width, "bad"
+            "TLS", f"{UNCHECKED} (verify = false): anyone in between can read along, the credential too", width, "bad"
         )
+    rows += test
+    rows += heading("Account", width, glyphs) if test else []
     rows += fields(
         (
             ("address", view.address),

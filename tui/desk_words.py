@@ -57,8 +57,9 @@ def empty_words(context: Context, accounts: Sequence[AccountView], query: Query)
     if not accounts:
         return (
             "No account is configured yet.",
-            f"Write one into {context.desk.config.path}; the README shows how.",
-            "`reeldesk demo` shows the desk with everything in it and nothing configured.",
+            "n adds one: choose its service, fill in a form, see it tested.",
+            "`reeldesk demo` shows everything over emulated services; D leaves for it.",
+            f"Accounts are kept in {context.desk.config.path}.",
         )
     if query.text or query.faults or query.at_risk:
         good = (
@@ -79,10 +80,25 @@ def empty_words(context: Context, accounts: Sequence[AccountView], query: Query)
     return ("No recordings are known yet.", "r asks the services now; 6 shows the accounts.")
 
 
+def why_not_demo(command: str, context: Context) -> str:
+    """Why the demo cannot be opened from here; "" when it can, or for other commands."""
+    if command != "demo":
+        return ""
+    if context.banner:
+        return "this is the demo"
+    return (
+        "the demo is offered while no account is configured: `reeldesk demo` opens it"
+        if context.desk.config.accounts
+        else ""
+    )
+
+
 def why_not_desk(
     command: str, context: Context, table: "Table[Any]", assets: Sequence[AssetView], acts: Acts, *, again: bool
 ) -> str:
     """Why a command of the desk cannot act now; "" when it can or is not one of these."""
+    if command == "demo":
+        return why_not_demo(command, context)
     if command == "undo":
         return "" if acts.undone else "there is nothing to take back"
     if command == "repeat":

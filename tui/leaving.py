@@ -1,5 +1,6 @@
 """Leaving the desk while transfers are not done: which ones count, what was chosen, and handing them over."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Callable
@@ -20,6 +21,8 @@ HandOver = Callable[["Desk"], "subprocess.Popen[bytes]"]
 """Starts a process that goes on with the desk's transfers. Raises NotHandedOver."""
 NOT_IN_A_DEMO = "the demo's services end with it"
 _HANDED_OVER = "handed over: a process without a screen fetches on; the next desk shows it"
+AT_LAST_S = 30.0
+"""So long may a desk take to hand over, stop its transfers and sign out after a signal."""
 _BEGINS = (TransferState.QUEUED, TransferState.WAITING)
 
 
@@ -38,8 +41,26 @@ class Leaving:
         self._engine = engine
         self._hand_over = hand_over
         self._once = threading.Lock()
+        self._at_last: threading.Timer | None = None
         self._process: subprocess.Popen[bytes] | None = None
         """Kept until the desk has ended: the end of its stdin tells it so."""
+
+    def end(self) -> None:
+        """The desk ends, however: first nobody waits for a store of secrets any more, then the engine stops."""
+        self._engine.desk.secrets.close()
+        self._engine.stop()
+
+    def end_at_last(self, code: int, after_s: float = AT_LAST_S) -> None:
+        """Asked to end by a signal: end in any case, with `code`, even when the desk does nothing any more."""
+        if self._at_last is None:
+            self._at_last = threading.Timer(after_s, os._exit, (code,))
+            self._at_last.daemon = True
+            self._at_last.start()
+
+    def ended(self) -> None:
+        """The desk did end."""
+        if self._at_last is not None:
+            self._at_last.cancel()
 
     @property
     def why_not(self) -> str:

@@ -166,7 +166,11 @@ def account_columns(context: Context) -> tuple[Column[AccountView], ...]:
     """Mode 6's columns."""
 
     def state(view: AccountView) -> Line:
-        return health(view, context.glyphs, syncing=view.name in context.engine.snapshot().syncing)
+        line = health(view, context.glyphs, syncing=view.name in context.engine.snapshot().syncing)
+        if view.verify:
+            return line
+        glyph, ink = line[0]  # the sign says how it is; its words stand in the details
+        return ((f"{glyph.split()[0]} ", ink), ("TLS unchecked", "bad"))
 
     return (
         Column("Account", 12, 0, lambda view: ((plain(view.name), "strong"),), flex=True),

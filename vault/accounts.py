@@ -22,6 +22,7 @@ from providers.declaring import Option, with_defaults
 from providers.origin import Origin
 from vault.config import ACCOUNT_NAME, parse
 from vault.errors import ConfigError
+from vault.given import variable
 from vault.options import COMMON
 from vault.rewriting import rewrite
 
@@ -128,7 +129,19 @@ def problem_with_name(name: str, taken: Collection[str]) -> str:
         return f"{name!r} is no account name: lower-case letters, digits and - only, a letter or a digit first"
     if len(name) > MAX_NAME:
         return f"an account's name has at most {MAX_NAME} characters"
-    return f"there is an account {name} already" if name in taken else ""
+    if name in taken:
+        return f"there is an account {name} already"
+    for other in taken:
+        if shared := _shared_variable(name, other):
+            return f"{name} and {other} would share {shared}, which gives a secret: take another name"
+    return ""
+
+
+def _shared_variable(name: str, other: str) -> str:
+    """A variable that could give secrets of two accounts, whatever their services; "" when there is none."""
+    secrets = {field.name for provider in registry.names() for field in registry.info(provider).secrets}
+    mine, others = ({variable(account, secret) for secret in secrets} for account in (name, other))
+    return min(mine & others, default="")
 
 
 def host_to_type(provider: str, options: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from providers import registry
 from providers.base import AccountSettings
 from providers.declaring import Option, problem_with, with_defaults
 from vault.errors import ConfigError
+from vault.given import variable
 from vault.options import COMMON, DESK, RECEIVER, VAULT
 from vault.options import DEFAULT_TEMPLATE as DEFAULT_TEMPLATE
 
@@ -169,8 +170,19 @@ class _Reader:
             max_bytes_per_s=vault["max_bytes_per_s"],
             on_leave=desk["on_leave"],
             receiver=self._receiver(document.get("receiver", {})),
-            accounts={name: self._account(name, table) for name, table in accounts.items()},
+            accounts=self._accounts(accounts),
         )
+
+    def _accounts(self, tables: Mapping[str, Any]) -> dict[str, AccountConfig]:
+        accounts = {name: self._account(name, table) for name, table in tables.items()}
+        whose: dict[str, str] = {}
+        for name, account in accounts.items():
+            for key in {variable(name, each.name) for each in registry.info(account.settings.provider).secrets}:
+                other = whose.setdefault(key, name)
+                if other != name:
+                    words = f"and {other} share {key}, which gives a secret: one of them needs another name"
+                    raise self._error("", f"accounts.{name}", words)
+        return accounts
 
     def _receiver(self, table: Any) -> ReceiverConfig:
         values = self._section("receiver", table, RECEIVER)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Unpack
 
 from providers import registry
 from providers.models import (
@@ -29,7 +30,9 @@ from vault.inbox.intake import Intake
 from vault.inbox.webhooks import Webhooks
 from vault.keeping import Keeping, Verification
 from vault.ledger import Ledger
+from vault.ledger.migrating import Watcher
 from vault.managing import Managing
+from vault.searching import Searching
 from vault.secrets import Secrets, secrets_of
 from vault.syncing import Syncing, SyncReport
 from vault.testing import Testing
@@ -42,6 +45,7 @@ from vault.views import (
     Event,
     MeetingRow,
     MeetingView,
+    Near,
     Query,
     Totals,
     TransferView,
@@ -78,6 +82,8 @@ class Desk:
         self._fetching = Fetching(ledger, self._keeping, now)
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
         """What came by webhook, and where it is to come."""
+        self.search = Searching(ledger)
+        """Counts, what a search looks through, saved views."""
         self.queued: Callable[[], None] = lambda: None
         """Called, from any thread, when something was queued or steered: a running engine looks at once."""
 
@@ -89,10 +95,15 @@ class Desk:
         config_path: Path | None = None,
         now: Now = utc_now,
         rhythm: Rhythm = STEADY,
+        on_migration: Watcher = lambda _: None,
     ) -> "Desk":
-        """Read the configuration and open the ledger. Raises ConfigError, LedgerError."""
+        """Read the configuration and open the ledger. Raises ConfigError, LedgerError, and what `on_migration` raises.
+
+        That is told, while a ledger of an older version is brought up, how far it is.
+        """
         config = configuration.load(config_path, environ)
-        return cls(config, Ledger(config.ledger_path), secrets_of(config, environ), now, rhythm)
+        ledger = Ledger(config.ledger_path, on_migration=on_migration)
+        return cls(config, ledger, secrets_of(config, environ), now, rhythm)
 
     def close(self) -> None:
         """Close the ledger; after `aclose` where use cases ran."""
@@ -104,12 +115,12 @@ class Desk:
 
     # What the ledger tells.
 
-    def page(self, query: Query, offset: int, limit: int) -> tuple[MeetingRow, ...]:
-        """Meetings that fit a query, in its order."""
-        return self._ledger.reader.page(query, offset, limit)
+    def page(self, query: Query, offset: int, limit: int, **near: Unpack[Near]) -> tuple[MeetingRow, ...]:
+        """Meetings that fit a query, in its order; quicker by what is known `near` them."""
+        return self._ledger.reader.page(query, offset, limit, **near)
 
     def count(self, query: Query) -> int:
-        """How many meetings fit a query."""
+        """How many meetings fit a query, exactly."""
         return self._ledger.reader.count(query)
 
     def position(self, query: Query, key: tuple[str, str]) -> int | None:

@@ -86,7 +86,7 @@ class Testing:
 
     async def _configuration(self, account: str, settings: AccountSettings) -> "tuple[Step, Probe | None]":
         """What is used of config.toml, and what looks at the way there; None when it cannot be used."""
-        from providers import probing  # here, since it brings HTTP and certificates along
+        from providers import probing, tls  # here, since they bring HTTP and certificates along
 
         info = registry.info(settings.provider)
         try:
@@ -98,12 +98,13 @@ class Testing:
             if origin.scheme == "http" and not origin.is_loopback:
                 raise VaultError("base_url must begin with https:// (http:// is accepted for this machine only)")
             through = f"through the proxy {probing.proxy_in_words(settings.proxy)}" if settings.proxy else "no proxy"
-            await asyncio.to_thread(probing.context_of, settings, verify=settings.verify)
+            await asyncio.to_thread(tls.context_of, settings, verify=settings.verify)
         except (ProviderError, VaultError) as error:
             words = f"{error.words}; see [accounts.{account}] in the configuration"
             return Step(CONFIGURATION, Outcome.FAILED, words), None
         judged = f"judged by {probing.authorities_in_words(settings)}" if settings.verify else "verify = false"
-        words = f"{info.label} at {address}; {through}; {judged}; time-out {settings.timeout_s:g} s"
+        tls_words = f"; {judged}" if origin.scheme == "https" else ""
+        words = f"{info.label} at {address}; {through}{tls_words}; time-out {settings.timeout_s:g} s"
         resolve = self._resolve or probing.look_up_apart
         return (
             Step(CONFIGURATION, Outcome.PASSED, words),

@@ -1,52 +1,65 @@
 """`account` adds, lists, tests and removes accounts."""
 
 import argparse
-import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from tui.commandline import adding
-from tui.commandline.arguments import Commands, check_accounts, command, group, json_option, no_account
+from providers import registry
+from tui.commandline import adding, testing
+from tui.commandline.arguments import Commands, command, group, json_option, no_account
+from tui.commandline.keeping_secrets import forget
 from tui.commandline.output import Output
-from tui.commandline.session import Usage, attempt, each, on_loop, with_desk
+from tui.commandline.session import Usage, with_desk
+from tui.commandline.unlocking import given_passphrase, passphrase_option
 from tui.figures import when
 from vault.config import default_path, load
 from vault.options import UNCHECKED
+from vault.secrets import secrets_of
 from vault.views import AccountView
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
     from vault.desk import Desk
 
-AT_ONCE = 4
 _ADD = """\
   reeldesk account add advice                    # asks for what is needed
   pass show flexperto | reeldesk account add advice --provider flexperto \\
       --set base_url=https://acme.live.flexperto.com --secret api_key
   reeldesk account add agents --provider cronofy --set data_center=de --no-secrets"""
+_TEST = """\
+  reeldesk account test advice                   # configuration, name, connection, TLS, secrets, credential, clock
+  reeldesk account test --json | jq 'select(.works | not)'"""
 _REMOVE = """\
   reeldesk account remove advice                 # says what would happen
-  reeldesk account remove advice --yes"""
+  reeldesk account remove advice --yes
+  reeldesk account remove advice --yes --forget-secrets"""
 
 
 def add(commands: Commands) -> None:
     """Add the commands."""
     accounts = group(commands, "account", "add, list, test or remove accounts")
     adding.add_arguments(command(accounts, "add", "add an account to config.toml", adding.run, _ADD))
-    listing = command(accounts, "list", "list the configured accounts", run_list)
+    listing = command(accounts, "list", "list the configured accounts; no store and no service is asked", run_list)
     json_option(listing)
-    test = command(accounts, "test", "make the cheapest honest call at each service", run_test)
+    test = command(accounts, "test", "say step by step what works of each account", testing.run, _TEST)
     test.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="only these; without any: all")
+    json_option(test)
+    passphrase_option(test)
     remove = command(
         accounts, "remove", "take an account out of config.toml; what was fetched stays", run_remove, _REMOVE
     )
     remove.add_argument("account", metavar="ACCOUNT")
     remove.add_argument("--yes", action="store_true", help="do it; without this it only says what would happen")
+    remove.add_argument("--forget-secrets", action="store_true", help="remove its secrets from the stores, too")
+    passphrase_option(remove)
 
 
 def run_list(args: argparse.Namespace, out: Output) -> int:
     """Print the accounts, and where each one's secrets are kept."""
-    return with_desk(lambda desk: _list(desk, args, out))
+    return with_desk(args.environ, lambda desk: _list(desk, args, out))
 
 
+NOT_LOOKED_UP = "not looked up yet"
+"""What `Secrets.where` says of a secret that no one asked the stores for."""
 _HEAD = ("ACCOUNT", "SERVICE", "ADDRESS", "TLS", "ASSETS", "HELD", "SYNCED", "SECRETS", "LAST ERROR")
 
 
@@ -57,6 +70,8 @@ def _list(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
             out.record(record(account))
     elif not out.table(_HEAD, map(_row, accounts)):
         out.note(f"no account is configured in {desk.config.path}; `reeldesk account add NAME` adds one")
+    elif any(where == NOT_LOOKED_UP for account in accounts for where in account.secrets.values()):
+        out.note("no store of secrets was asked; `reeldesk secret list` looks each secret up")
     return out.status
 
 
@@ -68,7 +83,9 @@ def tls(account: AccountView) -> str:
 
 
 def _row(account: AccountView) -> tuple[str, ...]:
-    secrets = "; ".join(f"{name}: {where}" for name, where in account.secrets.items())
+    secrets = "; ".join(
+        f"{name}: {'not looked up' if where == NOT_LOOKED_UP else where}" for name, where in account.secrets.items()
+    )
     figures = (str(account.assets), str(account.held), when(account.synced_at))
     return (account.name, account.label, account.address, tls(account), *figures, secrets, account.error)
 
@@ -94,39 +111,29 @@ def record(account: AccountView) -> dict[str, object]:
     }
 
 
-def run_test(args: argparse.Namespace, out: Output) -> int:
-    """Ask each account's service; each one that fails is named."""
-    return on_loop(lambda desk: _test(desk, args.accounts, out))
-
-
-async def _test(desk: "Desk", named: list[str], out: Output) -> int:
-    check_accounts(desk, named)
-
-    async def one(account: str) -> None:
-        said = await attempt(out, account, desk.check(account))
-        badge = "" if desk.config.accounts[account].settings.verify else f" [{UNCHECKED}]"
-        if said is not None:
-            out.line(f"{account}: {said}{badge}")
-
-    await each(dict.fromkeys(named or desk.config.accounts), AT_ONCE, one)
-    return out.status
-
-
 def run_remove(args: argparse.Namespace, out: Output) -> int:
     """Take an account out of the configuration; say what stays, and how that can go, too."""
-    config, name = load(None, os.environ), args.account
+    config, name = load(None, args.environ), args.account
     if name not in config.accounts:
         raise Usage(no_account(name, config.accounts))
-    path = default_path(os.environ)
-    stays = (
-        f"what was fetched stays in {config.vault_path}, and what is known of it in {config.ledger_path}; "
-        f"its secrets stay where they are kept: `reeldesk secret forget {name} --yes` removes them"
+    path = default_path(args.environ)
+    stays = f"what was fetched stays in {config.vault_path}, and what is known of it in {config.ledger_path}; " + (
+        "its secrets are removed from the stores"
+        if args.forget_secrets
+        else f"its secrets stay where they are kept: `reeldesk secret forget {name} --yes` removes them"
     )
     if not args.yes:
         out.note(f"account {name} would be taken out of {path}; {stays}")
         raise Usage("nothing was removed; say --yes to do it")
+    given = given_passphrase(args)
     from vault import accounts
 
     accounts.remove(path, name)
     out.note(f"account {name} is taken out of {path}; {stays}")
+    if args.forget_secrets:
+        declared = registry.info(config.accounts[name].settings.provider).secrets
+        with closing(secrets_of(config, args.environ)) as secrets:
+            forget(secrets, name, [field.name for field in declared], out, given, named=False)
+    if out.failures:
+        out.note(f"the account is gone; `reeldesk secret forget {name} --yes` tries its secrets again")
     return out.status

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     draft = Draft(args.name, registry.info(_provider(args.provider, out, on_terminal)), _pairs(args.set))
     _check_names(draft, args.secret)
     given = given_passphrase(args)
-    _look_elsewhere(draft, config, out)
+    _look_elsewhere(draft, config, args.environ, out)
     if on_terminal:
         _ask_options(draft, out)
         _confirm(draft, args.insecure_host, out, on_terminal)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         _take_secrets(draft, args.secret)
     _check_all(draft, none=args.no_secrets)
     accounts.add(path, draft.name, draft.info.name, read_all(accounts.options_of(draft.info.name), draft.typed))
-    return _told(draft, path, out, given)
+    return _told(draft, path, args.environ, out, given)
 
 
 def _provider(named: str | None, out: Output, on_terminal: bool) -> str:
@@ -110,11 +110,11 @@ def _check_names(draft: Draft, secrets: list[str]) -> None:
             raise Usage(f"{draft.info.name} has no secret {name}; it has {', '.join(known)}")
 
 
-def _look_elsewhere(draft: Draft, config: Config, out: Output) -> None:
+def _look_elsewhere(draft: Draft, config: Config, environ: Mapping[str, str], out: Output) -> None:
     """Secrets that are there already (in the environment, by a password command) need not be typed."""
     command = read_all(COMMON, draft.typed).get("password_command")
     commands = {draft.name: tuple(command)} if command else {}
-    with closing(Secrets(os.environ, commands=commands, sealed=config.data / SEALED_NAME)) as secrets:
+    with closing(Secrets(environ, commands=commands, sealed=config.data / SEALED_NAME)) as secrets:
         for name in dict.fromkeys(each.name for each in draft.info.secrets):
             try:
                 found = secrets.find(draft.name, name)
@@ -258,14 +258,14 @@ def _check_all(draft: Draft, *, none: bool) -> None:
 # What became of it
 
 
-def _told(draft: Draft, path: Path, out: Output, given: Passphrase | None) -> int:
+def _told(draft: Draft, path: Path, environ: Mapping[str, str], out: Output, given: Passphrase | None) -> int:
     name = draft.name
     out.note(f"account {name} ({draft.info.label}) is added to {path}")
     if read_all(COMMON, draft.typed).get("verify") is False:
         out.note(f"{name}: {UNCHECKED}")
     if draft.secrets:
         try:
-            _store(draft, load(path, os.environ), out, given)
+            _store(draft, load(path, environ), environ, out, given)
         except FAULTS as fault:
             out.fail(name, words(fault))
     if out.failures:
@@ -275,8 +275,8 @@ def _told(draft: Draft, path: Path, out: Output, given: Passphrase | None) -> in
     return out.status
 
 
-def _store(draft: Draft, config: Config, out: Output, given: Passphrase | None) -> None:
-    with closing(secrets_of(config, os.environ)) as secrets:
+def _store(draft: Draft, config: Config, environ: Mapping[str, str], out: Output, given: Passphrase | None) -> None:
+    with closing(secrets_of(config, environ)) as secrets:
         for name, value in draft.secrets.items():
             where = unlocked(secrets, partial(secrets.store, draft.name, name, value), out, given)
             out.note(f"{name} of account {draft.name} is kept in: {where}")

@@ -9,6 +9,7 @@ from providers.models import Capability
 from tui.commandline.arguments import Commands, account_option, command, group, one_account
 from tui.commandline.output import Output
 from tui.commandline.session import attempt, on_loop
+from tui.commandline.unlocking import passphrase_option, unlocking
 from tui.figures import when
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
@@ -33,6 +34,7 @@ def add(commands: Commands) -> None:
     cancel.add_argument("key", metavar="KEY", help="the name it was scheduled with")
     for parser in (dispatch, schedule, cancel):
         account_option(parser, "whose; not needed where only one account has agents")
+        passphrase_option(parser)
 
 
 def moment(text: str) -> datetime:
@@ -52,7 +54,7 @@ def run_dispatch(args: argparse.Namespace, out: Output) -> int:
         sent = desk.dispatch_agent(account, args.join_url, attendee=args.attendee, callback_url=args.callback_url)
         return await _say(account, sent, f"an agent is on its way; `reeldesk list --account {account}` shows it", out)
 
-    return on_loop(work)
+    return on_loop(args.environ, work, unlocking(args, out))
 
 
 def run_schedule(args: argparse.Namespace, out: Output) -> int:
@@ -65,7 +67,7 @@ def run_schedule(args: argparse.Namespace, out: Output) -> int:
         done = f"an agent joins at {when(args.at)}; `reeldesk agent cancel {args.key}` cancels it"
         return await _say(account, sent, done, out)
 
-    return on_loop(work)
+    return on_loop(args.environ, work, unlocking(args, out))
 
 
 def run_cancel(args: argparse.Namespace, out: Output) -> int:
@@ -76,7 +78,7 @@ def run_cancel(args: argparse.Namespace, out: Output) -> int:
         done = f"the service accepts to cancel {args.key}; an agent that has begun to join stays"
         return await _say(account, desk.cancel_agent(account, args.key), done, out)
 
-    return on_loop(work)
+    return on_loop(args.environ, work, unlocking(args, out))
 
 
 async def _say(account: str, sent: Awaitable[object], done: str, out: Output) -> int:

@@ -7,6 +7,7 @@ from providers.models import AssetId, AssetKind, Capability
 from tui.commandline.arguments import Commands, account_option, command, json_option, one_account
 from tui.commandline.output import Output
 from tui.commandline.session import attempt, on_loop
+from tui.commandline.unlocking import passphrase_option, unlocking
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
     from vault.desk import Desk
@@ -22,11 +23,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("room", metavar="ROOM", help="the room's name")
     account_option(parser, "whose room; not needed where only one account has catch-ups")
     json_option(parser)
+    passphrase_option(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Ask, keep the answer, and print it."""
-    return on_loop(lambda desk: _catchup(desk, args, out))
+    return on_loop(args.environ, lambda desk: _catchup(desk, args, out), unlocking(args, out))
 
 
 async def _catchup(desk: "Desk", args: argparse.Namespace, out: Output) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.commandline.arguments import Commands, command
-from tui.commandline.opening import open_desk
+from tui.commandline.opening import WATCHED, heeds_devtools, line_of, open_desk
 from tui.commandline.output import Output
 from tui.commandline.session import supervise, undisturbed, unwinding
 
@@ -47,9 +46,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
             (demo.folder / "env").write_text(environment_file(demo.environ), "utf-8")
             out.note(_HOW.format(demo.folder))
             return supervise(_serve(out))
+    banner = f"{BANNER}; {WATCHED}" if heeds_devtools(args, out) else BANNER
     with unwinding(), _boxes() as demo:
         out.note(f"demo: {_SAID}")
-        return open_desk(without_secrets(os.environ) | demo.environ, banner=BANNER, outlived=False)
+        environ = without_secrets(args.environ) | demo.environ
+        return open_desk(environ, banner=banner, outlived=False, line=line_of(args))
 
 
 @contextmanager

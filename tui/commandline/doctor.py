@@ -1,172 +1,151 @@
 """`doctor`: what a person asks when something does not work. It changes nothing and tells nothing secret."""
 
 import argparse
-import asyncio
-import os
-import platform
-import shutil
-import sqlite3
-import stat
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
-from typing import Literal
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from providers.base import AccountSettings, SecretField
 from tui.commandline.arguments import Commands, command, json_option
-from tui.commandline.asking import secret_fields
+from tui.commandline.finding import Finding, State, at_home, home_folder, record, show
+from tui.commandline.machine import configuration, places, terminal, version, versions
 from tui.commandline.output import Output
-from tui.commandline.session import FAULTS, words
+from tui.commandline.session import FAULTS, unwinding, words
+from tui.commandline.wrapping import fail_once
 from tui.figures import count, size
-from vault.config import Config, data_folder, default_path, load
+from vault.config import Config, data_folder, load
 from vault.errors import ConfigError, VaultError
-from vault.secrets import Secrets, secrets_of
+from vault.secrets import SEALED_NAME, Secrets, secrets_of
 
-LOW_SPACE = 5_000_000_000
-"""Bytes; less free in the vault is worth a word."""
-_DISTRIBUTIONS = ("textual", "httpx", "keyring", "starlette", "uvicorn")
+if TYPE_CHECKING:  # it is loaded where there is a ledger
+    from vault.desk import Desk
 
+__all__ = ["add", "run", "version"]
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. A problem makes the exit status 1 (configuration: 2)."""
-
-    subject: str
-    state: Literal["ok", "warning", "problem"]
-    words: str
+WITHIN_S = 9.0
+"""For everything that may hang together: stores, commands, name servers, services."""
+LEDGER_S = 2.0
+"""For opening the ledger, which another process may hold."""
+_EXAMPLES = """\
+  reeldesk doctor                                # for a ticket: no secret is in it, and no user's name in its paths
+  reeldesk doctor --json | jq 'select(.state != "ok")'
+  reeldesk doctor --offline                      # asks no service; no agent is signed in for a moment"""
+_T = TypeVar("_T")
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    json_option(command(commands, "doctor", "look at versions, places, the keyring, secrets and the disk", run))
+    parser = command(
+        commands, "doctor", "look at this machine, at where secrets are, and test accounts", run, _EXAMPLES
+    )
+    parser.add_argument("--offline", action="store_true", help="leave the tests of the accounts out")
+    json_option(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Look at everything and print it; problems are named once more on stderr."""
+    """Look at everything and print it; problems are named on stderr, too, for scripts. It ends, whatever hangs."""
     try:
-        config, broken = load(None, os.environ), None
+        config, broken = load(None, args.environ), None
     except ConfigError as fault:
         config, broken = None, fault
-    findings = [*_versions(), *_configuration(config, broken), *_places(config), *_secrets(config)]
-    findings += _receiver(config)
+    out.progress("looking")
+    with unwinding():
+        findings = at_home(_findings(config, broken, args.environ, offline=args.offline), home_folder())
     if args.json:
         for each in findings:
-            out.record({"subject": each.subject, "state": each.state, "words": each.words})
+            out.record(record(each))
     else:
-        out.table(("WHAT", "STATE", "WORDS"), ((each.subject, each.state, each.words) for each in findings))
+        show(findings, out)
     for each in findings:
         if each.state == "problem":
-            out.fail(each.subject, each.words)
+            (out.fail if args.json else partial(fail_once, out))(each.subject, each.words)
     return 2 if broken else out.status
 
 
-def version(distribution: str = "reeldesk") -> str:
-    """The installed version of a distribution; of reeldesk itself also when it runs from a checkout."""
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        project = Path(__file__).parents[2] / "pyproject.toml"
-        if distribution != "reeldesk" or not project.is_file():
-            return "not installed"
-        return f"{tomllib.loads(project.read_text('utf-8'))['project']['version']} (from a checkout)"
+def _findings(
+    config: Config | None, broken: ConfigError | None, environ: Mapping[str, str], *, offline: bool
+) -> Iterator[Finding]:
+    yield from versions()
+    yield from terminal(environ)
+    yield from configuration(config, broken, environ)
+    yield from places(config, environ)
+    sealed = data_folder(environ) / SEALED_NAME
+    with contextlib.closing(secrets_of(config, environ) if config else Secrets(environ, sealed=sealed)) as secrets:
+        began = time.monotonic()
+        yield from _stores(secrets, environ)
+        if config:
+            yield from _configured(config, secrets, began + WITHIN_S, offline=offline)
 
 
-def _versions() -> Iterator[Finding]:
-    yield Finding("reeldesk", "ok", version())
-    yield Finding("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    others = ", ".join(f"{name} {version(name)}" for name in _DISTRIBUTIONS)
-    yield Finding("libraries", "ok", f"{others}, SQLite {sqlite3.sqlite_version}")
-
-
-def _configuration(config: Config | None, broken: ConfigError | None) -> Iterator[Finding]:
-    path = default_path(os.environ)
-    if broken:
-        yield Finding("configuration", "problem", broken.words)
-        return
-    if not path.exists():
-        yield Finding("configuration", "warning", f"{path}: there is no such file yet; `reeldesk demo` needs none")
-        return
-    known = count(len(config.accounts) if config else 0, "account")
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o022:
-        yield Finding("configuration", "problem", f"{path}: others may change it ({mode:04o}): chmod go-w {path}")
+def _stores(secrets: Secrets, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Where secrets can be kept here, and why there."""
+    keyring, sealed = secrets.stores()
+    if keyring.state == "available":
+        chosen = "PYTHON_KEYRING_BACKEND names it" if environ.get("PYTHON_KEYRING_BACKEND") else "found on this machine"
+        yield Finding(
+            "keyring", "ok", f"{keyring.label} ({chosen}); {keyring.words}", "keyring", f"{keyring.label} ({chosen})"
+        )
     else:
-        yield Finding("configuration", "ok", f"{path} ({mode:04o}): {known}")
+        hangs: State = "warning" if "did not answer" in keyring.words else "ok"
+        yield Finding("keyring", hangs, f"{keyring.words}; secrets go to the sealed file", "keyring", keyring.words)
+    words = sealed.words if "sealed file" in sealed.words else f"sealed file: {sealed.words}"
+    yield Finding("sealed file state", "ok", words, "keyring")
 
 
-def _places(config: Config | None) -> Iterator[Finding]:
-    data = data_folder(os.environ)
-    yield _private("data folder", data)
-    ledger = config.ledger_path if config else data / "ledger.db"
-    private = _private("ledger", ledger)
-    yield private
-    if config and ledger.exists():
-        yield from _ledger()
-    if config:
-        yield from _vault(config.vault_path)
+def _configured(config: Config, secrets: Secrets, until: float, *, offline: bool) -> Iterator[Finding]:
+    from tui.commandline.checkup import Checkup
 
-
-def _private(subject: str, path: Path) -> Finding:
-    """A place that nobody else may read."""
+    ledger, desk = _ledger(config, secrets) if config.ledger_path.exists() else (None, None)
+    if ledger:
+        yield ledger
     try:
-        found = path.stat()
-    except FileNotFoundError:
-        return Finding(subject, "ok", f"{path}: not there yet; it is made when needed")
-    except OSError as fault:
-        return Finding(subject, "problem", words(fault))
-    mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o077:
-        return Finding(subject, "problem", f"{path}: others may read it ({mode:04o}): chmod go-rwx {path}")
-    return Finding(subject, "ok", f"{path} ({mode:04o})")
+        checked = Checkup(config, secrets, desk, offline=offline).run(until - time.monotonic())
+    finally:
+        if desk:
+            desk.close()
+    yield from (each for each in checked if each.line != "receiver")
+    yield from _receiver(config)
+    yield from (each for each in checked if each.line == "receiver")
 
 
-def _ledger() -> Iterator[Finding]:
-    from vault.desk import Desk
+def _ledger(config: Config, secrets: Secrets) -> "tuple[Finding, Desk | None]":
+    from vault.desk import Desk, utc_now
+    from vault.ledger import Ledger
 
-    try:
-        desk = Desk.open(os.environ)
-    except FAULTS as fault:
-        yield Finding("ledger content", "problem", words(fault))
-        return
-    try:
+    def look() -> "tuple[Finding, Desk]":
+        desk = Desk(config, Ledger(config.ledger_path), secrets, utc_now)
         totals = desk.totals()
         held = f"{totals.held} held ({size(totals.held_bytes)})"
-        yield Finding("ledger content", "ok", f"{count(totals.assets, 'asset')} known, {held}")
-    finally:
-        desk.close()
+        return Finding("ledger content", "ok", f"{count(totals.assets, 'asset')} known, {held}", "data folder"), desk
+
+    try:
+        return _within(LEDGER_S, look)
+    except TimeoutError:
+        late = f"{config.ledger_path} did not answer in {LEDGER_S:g} s: does another process hold it?"
+        return Finding("ledger content", "problem", late, "data folder"), None
+    except FAULTS as fault:
+        return Finding("ledger content", "problem", words(fault), "data folder"), None
 
 
-def _vault(path: Path) -> Iterator[Finding]:
-    there = next(folder for folder in (path, *path.parents) if folder.exists())
-    if not there.is_dir():
-        yield Finding("vault", "problem", f"{there} is a file, not a folder")
-        return
-    if not os.access(there, os.W_OK | os.X_OK):
-        yield Finding("vault", "problem", f"{path} cannot be written: {there} is not yours")
-    else:
-        yield Finding("vault", "ok", f"{path}" if there == path else f"{path}: not there yet; it is made when needed")
-    free = shutil.disk_usage(there).free
-    state: Literal["ok", "warning"] = "ok" if free >= LOW_SPACE else "warning"
-    yield Finding("disk", state, f"{size(free)} free for {path}")
+def _within(seconds: float, call: Callable[[], _T]) -> _T:
+    """What the call gives or raises, on a thread that is left behind when it takes longer. Raises TimeoutError."""
+    told: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            told.set_result(call())
+        except FAULTS as fault:
+            told.set_exception(fault)
+
+    threading.Thread(target=work, name="ledger", daemon=True).start()
+    return told.result(seconds)
 
 
-def _secrets(config: Config | None) -> Iterator[Finding]:
-    secrets = secrets_of(config, os.environ) if config else Secrets(os.environ)
-    yield Finding("keyring", "ok", secrets.describe_keyring())
-    for account in config.accounts.values() if config else ():
-        settings = account.settings
-        if not settings.verify:
-            yield Finding(settings.name, "warning", "verify = false: the TLS certificate is not checked")
-        for field in secret_fields(settings):
-            yield _secret(settings, field, secrets)
-
-
-def _receiver(config: Config | None) -> Iterator[Finding]:
+def _receiver(config: Config) -> Iterator[Finding]:
     """Where webhooks are received; whether it is switched on or not, `reeldesk listen` would do it there."""
-    if config is None:
-        return
     from vault.inbox.binding import Listening, tls_context
 
     it = config.receiver
@@ -177,37 +156,6 @@ def _receiver(config: Config | None) -> Iterator[Finding]:
     yield Finding("receiver", "ok", f"{state}; listens on {scheme}://{listening.where}; from outside: {public}")
     try:
         if tls_context(listening):
-            yield Finding("receiver TLS", "ok", f"{it.tls_cert} and its key {it.tls_key}")
+            yield Finding("receiver TLS", "ok", f"{it.tls_cert} and its key {it.tls_key}", "receiver", "")
     except VaultError as fault:
-        yield Finding("receiver TLS", "problem" if it.on else "warning", fault.words)
-    if config.ledger_path.exists():
-        yield from _addresses(it.on)
-
-
-def _addresses(is_on: bool) -> Iterator[Finding]:
-    from vault.desk import Desk
-
-    try:
-        desk = Desk.open(os.environ)
-    except FAULTS:
-        return  # it is told with the ledger
-    try:
-        for view in asyncio.run(desk.webhooks.addresses()):
-            state: Literal["ok", "warning"] = "warning" if view.problem and is_on else "ok"
-            yield Finding(f"{view.account} webhooks", state, view.problem or f"{view.shown} ({view.guard})")
-    except FAULTS as fault:
-        yield Finding("webhooks", "problem", words(fault))
-    finally:
-        desk.close()
-
-
-def _secret(settings: AccountSettings, field: SecretField, secrets: Secrets) -> Finding:
-    subject = f"{settings.name} {field.name}"
-    try:
-        found = secrets.find(settings.name, field.name)
-    except VaultError as fault:
-        return Finding(subject, "problem", fault.words)
-    if found is None and field.required:
-        where = secrets.where(settings.name, field.name)
-        return Finding(subject, "problem", f"{where}: `reeldesk secret set {settings.name} {field.name}`")
-    return Finding(subject, "ok", found.where if found else "not set; not needed")
+        yield Finding("receiver TLS", "problem" if it.on else "warning", fault.words, "receiver")

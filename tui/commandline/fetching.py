@@ -16,6 +16,7 @@ from tui.commandline.arguments import (
 )
 from tui.commandline.output import Output
 from tui.commandline.session import FAULTS, each, on_loop, words
+from tui.commandline.unlocking import passphrase_option, unlocking
 from tui.figures import count, rate, size
 from vault import rules
 from vault.views import AssetView, LocalState, Query, TransferState, TransferView
@@ -37,11 +38,12 @@ def add(commands: Commands) -> None:
     assets_or_all(fetch, "whatever is available and not held")
     account_option(fetch, "with --all: only this account's")
     json_option(fetch)
+    passphrase_option(fetch)
 
 
 def run_fetch(args: argparse.Namespace, out: Output) -> int:
     """Fetch what is named, or whatever is available."""
-    return on_loop(lambda desk: _fetch(desk, args, out))
+    return on_loop(args.environ, lambda desk: _fetch(desk, args, out), unlocking(args, out))
 
 
 async def _fetch(desk: "Desk", args: argparse.Namespace, out: Output) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 
@@ -13,6 +14,7 @@ from tui.commandline.session import Usage, words
 from tui.commandline.unlocking import given_passphrase, passphrase_option, unlocked
 from vault.config import ACCOUNT_NAME, Config, load
 from vault.errors import VaultError
+from vault.passphrase import Passphrase, SealedLocked
 from vault.secrets import Secrets, secrets_of
 
 _SET = """\
@@ -52,7 +54,7 @@ def run_set(args: argparse.Namespace, out: Output) -> int:
     _check_name(config, account, name)
     given = given_passphrase(args)
     value = secret(hidden(f"{name} of account {account}: "))
-    with closing(secrets_of(config, os.environ)) as secrets:
+    with closing(secrets_of(config, args.environ)) as secrets:
         where = unlocked(secrets, lambda: secrets.store(account, name, value), out, given)
         out.note(f"{name} of account {account} is kept in: {where}")
         if ahead := secrets.outranking(account, name):
@@ -66,7 +68,7 @@ def run_move(args: argparse.Namespace, out: Output) -> int:
     account, name = args.account, args.name
     _check_name(config, account, name)
     given = given_passphrase(args)
-    with closing(secrets_of(config, os.environ)) as secrets:
+    with closing(secrets_of(config, args.environ)) as secrets:
         done = unlocked(secrets, lambda: secrets.move(account, name, args.to), out, given)
     out.note(f"{name} of account {account}: {done}")
     return out.status
@@ -83,19 +85,30 @@ def run_forget(args: argparse.Namespace, out: Output) -> int:
     if not args.names and not args.yes:
         raise Usage(f"nothing was removed; name the secrets, or say --yes to remove all of account {account}")
     given = given_passphrase(args)
-    removed, fault = 0, ""
-    with closing(secrets_of(config, os.environ)) as secrets:
-        for name in dict.fromkeys(args.names or known):
-            try:
-                out.note(unlocked(secrets, partial(secrets.forget_stored, account, name), out, given, make=False))
-                removed += 1
-            except VaultError as error:
-                fault = fault or words(error)
-                if args.names:
-                    out.fail(account, words(error))
-    if not removed and not args.names:
-        out.fail(account, fault)
+    with closing(secrets_of(config, args.environ)) as secrets:
+        removed = forget(secrets, account, args.names or known, out, given, named=bool(args.names))
+    if not removed and not out.failures:
+        out.fail(account, "none of its secrets lies in a store that could be asked")
     return out.status
+
+
+def forget(
+    secrets: Secrets, account: str, names: Iterable[str], out: Output, given: Passphrase | None, *, named: bool
+) -> int:
+    """Remove secrets from the stores; how many were there. That one lies nowhere is a fault only where it was named."""
+    removed = 0
+    for name in dict.fromkeys(names):
+        try:
+            out.note(unlocked(secrets, partial(secrets.forget_stored, account, name), out, given, make=False))
+            removed += 1
+        except SealedLocked as fault:  # nobody knows whether it lies in there
+            out.fail(account, words(fault))
+            if not named:
+                break
+        except VaultError as fault:
+            if named:
+                out.fail(account, words(fault))
+    return removed
 
 
 def _names(config: Config, account: str) -> list[str]:
@@ -114,7 +127,7 @@ def run_list(args: argparse.Namespace, out: Output) -> int:
         if name not in config.accounts:
             raise Usage(no_account(name, config.accounts))
     given = given_passphrase(args)
-    with closing(secrets_of(config, os.environ)) as secrets:
+    with closing(secrets_of(config, args.environ)) as secrets:
         if given:
             secrets.unlock(given)
         rows = [_looked(config, secrets, name, out) for name in args.accounts or config.accounts]

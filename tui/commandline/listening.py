@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Receive and process until a signal ends it."""
     if (args.tls_cert is None) != (args.tls_key is None):
         raise Usage("--tls-cert and --tls-key belong together: name both, or none")
-    return on_loop(lambda desk: listen(desk, args, out))
+    return on_loop(args.environ, lambda desk: listen(desk, args, out))
 
 
 async def listen(desk: "Desk", args: argparse.Namespace, out: Output) -> int:

@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Print the assets."""
-    return with_desk(lambda desk: _list(desk, args, out))
+    return with_desk(args.environ, lambda desk: _list(desk, args, out))
 
 
 def _list(desk: "Desk", args: argparse.Namespace, out: Output) -> int:

@@ -10,6 +10,7 @@ from tui.commandline.arguments import Commands, account_option, command, group, 
 from tui.commandline.asking import hidden, secret
 from tui.commandline.output import Output
 from tui.commandline.session import Usage, attempt, on_loop
+from tui.commandline.unlocking import passphrase_option, unlocking
 from vault.inbox.addresses import without_secret
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
@@ -43,11 +44,12 @@ def add(commands: Commands) -> None:
     for parser in (show, change):
         account_option(parser, "whose; not needed where only one account has notifications")
         json_option(parser)
+        passphrase_option(parser)
 
 
 def run_show(args: argparse.Namespace, out: Output) -> int:
     """Read the settings and print them."""
-    return on_loop(args.environ, lambda desk: _show(desk, args, out))
+    return on_loop(args.environ, lambda desk: _show(desk, args, out), unlocking(args, out))
 
 
 async def _show(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
@@ -62,8 +64,9 @@ def run_set(args: argparse.Namespace, out: Output) -> int:
     """Read the settings, change what was named, check and save them."""
     if not args.s3_secret_stdin and all(getattr(args, name) is None for name in _NAMED):
         raise Usage("name what to set: --notify, --no-notify, --url, --email, --s3-arn, --s3-access-key-id")
+    first = unlocking(args, out)  # its line on stdin comes before the secret
     typed = hidden("S3 secret access key: ") if args.s3_secret_stdin else ""
-    return on_loop(args.environ, lambda desk: _set(desk, args, typed, out))
+    return on_loop(args.environ, lambda desk: _set(desk, args, typed, out), first)
 
 
 async def _set(desk: "Desk", args: argparse.Namespace, typed: str, out: Output) -> int:

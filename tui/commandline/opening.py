@@ -6,28 +6,66 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 
+from tui import hardening
 from tui.commandline.output import Output
 from tui.commandline.session import Usage
+from tui.wire.abilities import unfit
+from tui.wire.line import Line, Mouse, line_for
 
-_DROPPED = ("TEXTUAL", "TEXTUAL_LOG", "COLUMNS", "LINES")
-"""The first two write down every key that is pressed, in a password field too; the others are believed more than the
-terminal, whatever size it has or gets.
-"""
+_SIZES = ("COLUMNS", "LINES")
+"""They are believed more than the terminal, whatever size it has or gets."""
+_TELLTALES = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_DEBUG", "TEXTUAL_DEVTOOLS_HOST", "TEXTUAL_DEVTOOLS_PORT")
+"""What has Textual write down, or send to its devtools, every key that is pressed: in a password field, too."""
+_OTHERS_HANDS = ("TEXTUAL_DRIVER", "TEXTUAL_PRESS", "TEXTUAL_SCREENSHOT")
+"""What has it run somebody's code, press keys, and leave pictures of the desk."""
+WATCHED = "unsafe: devtools may record every key you press, passwords too"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """What the desk takes."""
+    parser.set_defaults(run=run_desk)
+    parser.add_argument(
+        "--unsafe-devtools",
+        action="store_true",
+        help="heed Textual's variables for its log and devtools, which record every key, passwords too",
+    )
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument(
+        "--low-bandwidth", action="store_true", help="show progress half as often, and send less while a key is held"
+    )
 
 
 def run_desk(args: argparse.Namespace, out: Output) -> int:
     """Open the desk over what is configured."""
-    return open_desk(os.environ)
+    return open_desk(args.environ, WATCHED if heeds_devtools(args, out) else "", line=line_of(args))
 
 
-def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = True) -> int:
+def line_of(args: argparse.Namespace) -> Line:
+    """The line to the terminal, as the environment and the options have it."""
+    return line_for(os.environ, no_mouse=args.no_mouse, low_bandwidth=args.low_bandwidth)
+
+
+def heeds_devtools(args: argparse.Namespace, out: Output) -> bool:
+    """Whether Textual may record keys, since somebody said so; else what would have it do so is dropped, and named."""
+    if args.unsafe_devtools:
+        return True
+    for name in (*_TELLTALES, *_OTHERS_HANDS):
+        if os.environ.pop(name, None):
+            out.note(f"{name} is not heeded: passwords could be recorded; --unsafe-devtools heeds it")
+    return False
+
+
+def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = True, line: Line | None = None) -> int:
     """Open the desk and give its exit status; `banner` is shown as long as it is open.
 
-    `outlived`: whether the services are still there after it, so that transfers can be handed over.
+    `outlived`: whether the services are still there after it, so that transfers can be handed over. The caller asks
+    `heeds_devtools` before.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the desk needs a terminal; `reeldesk list` and the other commands do not (`reeldesk --help`)")
-    for name in _DROPPED:
+    if why_not := unfit(os.environ):
+        raise Usage(why_not)
+    for name in _SIZES:
         os.environ.pop(name, None)
     from tui.app import DeskApp
     from tui.collecting import collect_rarely
@@ -37,9 +75,12 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
 
     desk = Desk.open(environ)
     try:
-        app = DeskApp(Engine(desk), banner=banner, hand_over=partial(hand_over, environ=environ) if outlived else None)
+        over = partial(hand_over, environ=environ) if outlived else None
+        app = DeskApp(Engine(desk), banner=banner, hand_over=over, line=line)
         collect_rarely()
-        app.run()
-        return app.return_code or 0
+        with hardening.drawn_on() as broken:
+            app.run(mouse=app.line.mouse is not Mouse.OFF)
+        return app.return_code or int(bool(broken))
     finally:
+        desk.secrets.close()
         desk.close()

@@ -7,6 +7,7 @@ from providers.models import AssetId
 from tui.commandline.arguments import Commands, asset, assets_or_all, check_accounts, check_assets, command, json_option
 from tui.commandline.output import Output
 from tui.commandline.session import Usage, attempt, on_loop, with_desk
+from tui.commandline.unlocking import passphrase_option, unlocking
 from vault import rules
 from vault.views import LocalState, Query
 
@@ -31,11 +32,12 @@ def add(commands: Commands) -> None:
     release.add_argument("assets", nargs="+", metavar="ASSET", type=asset, help="as `reeldesk list` prints it")
     release.add_argument("--yes", action="store_true", help="do it; without this it only says what would happen")
     json_option(release)
+    passphrase_option(release)
 
 
 def run_verify(args: argparse.Namespace, out: Output) -> int:
     """Read files again; what is damaged or lost is named."""
-    return on_loop(lambda desk: _verify(desk, args, out))
+    return on_loop(args.environ, lambda desk: _verify(desk, args, out))
 
 
 async def _verify(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
@@ -67,8 +69,8 @@ def _show(desk: "Desk", identity: AssetId, found: "Verification | None", as_json
 def run_release(args: argparse.Namespace, out: Output) -> int:
     """Let the service delete the assets, each only with a proven copy here; without --yes only say so."""
     if args.yes:
-        return on_loop(lambda desk: _release(desk, args, out))
-    return with_desk(lambda desk: _rehearse(desk, args.assets, out))
+        return on_loop(args.environ, lambda desk: _release(desk, args, out), unlocking(args, out))
+    return with_desk(args.environ, lambda desk: _rehearse(desk, args.assets, out))
 
 
 def _rehearse(desk: "Desk", assets: list[AssetId], out: Output) -> int:

@@ -1,9 +1,8 @@
 """How a command runs: over an opened desk, on a loop that a signal ends cleanly, with faults named in words."""
 
 import asyncio
-import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,9 +12,12 @@ from vault.errors import VaultError
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
     from vault.desk import Desk
+    from vault.secrets import Secrets
 
 FAULTS = (ProviderError, VaultError, OSError)
 """What goes wrong outside of the program: the service, the network, the vault, the disk."""
+LOCK_S = 60.0
+"""Between two looks whether the sealed file was idle for long."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _T = TypeVar("_T")
 
@@ -31,27 +33,58 @@ def words(fault: BaseException) -> str:
     return str(fault)
 
 
-def with_desk(work: "Callable[[Desk], int]") -> int:
+def with_desk(environ: Mapping[str, str], work: "Callable[[Desk], int]") -> int:
     """Open the configured desk, do something quick with it, and close it."""
     from vault.desk import Desk
 
-    desk = Desk.open(os.environ)
+    desk = Desk.open(environ)
     try:
         return work(desk)
     finally:
+        desk.secrets.close()
         desk.close()
 
 
-def on_loop(work: "Callable[[Desk], Awaitable[int]]") -> int:
-    """Open the configured desk and do something that takes its time; the providers are signed out at the end."""
+def on_loop(
+    environ: Mapping[str, str],
+    work: "Callable[[Desk], Awaitable[int]]",
+    first: "Callable[[Desk], None] | None" = None,
+) -> int:
+    """Open the configured desk and do something that takes its time; the providers are signed out at the end.
+
+    `first` comes before the loop: there a prompt may wait for a person, whom Ctrl+C still ends.
+    """
 
     async def signing_out(desk: "Desk") -> int:
         try:
-            return await work(desk)
+            with keeping_secrets(desk.secrets):
+                return await work(desk)
         finally:
             await desk.aclose()
 
-    return with_desk(lambda desk: supervise(signing_out(desk)))
+    def over(desk: "Desk") -> int:
+        if first:
+            first(desk)
+        return supervise(signing_out(desk))
+
+    return with_desk(environ, over)
+
+
+@contextmanager
+def keeping_secrets(secrets: "Secrets", every_s: float = LOCK_S) -> Iterator[None]:
+    """While something works on a loop: the sealed file is locked when idle. Then nobody waits for a store any more."""
+
+    async def lock() -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            secrets.lock_if_idle()
+
+    locking = asyncio.create_task(lock())
+    try:
+        yield
+    finally:
+        locking.cancel()
+        secrets.close()
 
 
 def supervise(work: Coroutine[Any, Any, int]) -> int:

@@ -9,6 +9,7 @@ from providers.models import Delivery
 from tui.commandline.arguments import Commands, check_accounts, command
 from tui.commandline.output import Output
 from tui.commandline.session import Usage, attempt, each, on_loop
+from tui.commandline.unlocking import passphrase_option, unlocking
 from tui.figures import count
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
@@ -31,6 +32,7 @@ def add(commands: Commands) -> None:
     """Add the commands."""
     sync = command(commands, "sync", "ask the services what they have", run_sync, _SYNC)
     sync.add_argument("accounts", nargs="*", metavar="ACCOUNT", help="only these; without any: all")
+    passphrase_option(sync)
     ingest = command(commands, "ingest", "take in a saved webhook payload", run_ingest, _INGEST)
     ingest.add_argument("account", metavar="ACCOUNT", help="whose service sent it")
     ingest.add_argument("file", metavar="FILE", help="the body, byte for byte; - reads it from stdin")
@@ -42,7 +44,7 @@ def add(commands: Commands) -> None:
 
 def run_sync(args: argparse.Namespace, out: Output) -> int:
     """Ask the accounts; each one that fails is named, the others go on."""
-    return on_loop(lambda desk: _sync(desk, args.accounts, out))
+    return on_loop(args.environ, lambda desk: _sync(desk, args.accounts, out), unlocking(args, out))
 
 
 async def _sync(desk: "Desk", named: list[str], out: Output) -> int:
@@ -72,7 +74,7 @@ def run_ingest(args: argparse.Namespace, out: Output) -> int:
     headers = {"content-type": media_type(body), **dict(args.header)}
     if args.signature is not None:
         headers[SIGNATURE] = args.signature
-    return on_loop(lambda desk: _ingest(desk, args.account, Delivery(headers, body), out))
+    return on_loop(args.environ, lambda desk: _ingest(desk, args.account, Delivery(headers, body), out))
 
 
 async def _ingest(desk: "Desk", account: str, delivery: Delivery, out: Output) -> int:

@@ -2,20 +2,18 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from providers.base import ProviderError
-from providers.redaction import RedactedLog, told
+from tui import hardening
 from tui.commandline.output import Output
-from tui.commandline.session import supervise
+from tui.commandline.session import keeping_secrets, supervise
 from tui.figures import count
 from vault import handover
 from vault.errors import VaultError
@@ -45,7 +43,7 @@ def hand_over(desk: "Desk", environ: Mapping[str, str]) -> "subprocess.Popen[byt
 
 def take_over(out: Output) -> int:
     """The other side: hear what is handed over, answer, wait until it is let go of, end the queue."""
-    _keep_secrets_out_of_the_log()
+    hardening.report_without_secrets()  # its stderr is the log, which a person may send on
     from vault.desk import Desk
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is there to outlive the line
@@ -60,36 +58,31 @@ def take_over(out: Output) -> int:
         handover.answer(handover.READY)
         return supervise(finish(desk, out))
     finally:
+        desk.secrets.close()
         desk.close()
-
-
-def _keep_secrets_out_of_the_log() -> None:
-    """What nobody foresaw, on whatever thread or task, ends in the log, which a person may send on."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(RedactedLog())
-    logging.basicConfig(handlers=[handler])
-
-    def in_a_thread(fault: threading.ExceptHookArgs) -> None:
-        if fault.exc_value is not None:
-            _log_unforeseen(fault.exc_value)
-
-    sys.excepthook = lambda kind, fault, trace: _log_unforeseen(fault)
-    threading.excepthook = in_a_thread
-
-
-def _log_unforeseen(fault: BaseException) -> None:
-    sys.stderr.write(told(fault) + "\n")
-    sys.stderr.flush()
 
 
 async def finish(desk: "Desk", out: Output, *, descriptor: int = 0, let_go_s: float = handover.LET_GO_S) -> int:
     """Wait for the end of the pipe `descriptor`, then fetch until the queue is empty, and sign out."""
     try:
-        if not await handover.let_go(descriptor, let_go_s):
-            _log(desk, out, "the desk has not ended; its transfers are taken as it lets go of them")
-        return await _end_the_queue(desk, out)
+        with keeping_secrets(desk.secrets), _locking_on_hang_up(desk):
+            if not await handover.let_go(descriptor, let_go_s):
+                _log(desk, out, "the desk has not ended; its transfers are taken as it lets go of them")
+            return await _end_the_queue(desk, out)
     finally:
         await desk.aclose()
+
+
+@contextlib.contextmanager
+def _locking_on_hang_up(desk: "Desk") -> Iterator[None]:
+    """SIGHUP does not end this process: it locks the sealed file, should it have been unlocked here."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, desk.secrets.lock)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 async def _end_the_queue(desk: "Desk", out: Output) -> int:

@@ -5,18 +5,26 @@ never from an argument.
 """
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from tui.commandline.asking import prompted
+from providers import registry
+from providers.base import AccountSettings
+from providers.declaring import lacking
+from tui.commandline.asking import prompted, secret_fields
 from tui.commandline.output import Output
 from tui.commandline.session import Usage
 from vault import passphrase
 from vault.errors import VaultError
 from vault.passphrase import Passphrase, SealedLocked, WrongPassphrase
-from vault.secrets import Secrets
+from vault.secrets import SEALED_NAME, Secrets
+
+if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
+    from vault.desk import Desk
 
 TRIES = 3
 _T = TypeVar("_T")
@@ -54,6 +62,48 @@ def unlocked(
         if not make or not _make(secrets, out, given, fault):
             raise
     return act()
+
+
+def unlocking(args: argparse.Namespace, out: Output) -> "Callable[[Desk], None]":
+    """What unlocks the sealed file before a command's work: with the passphrase on stdin, which is read now.
+
+    On a terminal it is asked for, where one of the command's accounts lacks a secret that may lie in the file; without
+    it the secret stays missing. Raises WrongPassphrase, VaultError for one that is given.
+    """
+    given = given_passphrase(args)
+    named = [*getattr(args, "accounts", ()), *(asset.account for asset in getattr(args, "assets", ()))]
+    if getattr(args, "account", None):
+        named.append(args.account)
+
+    def first(desk: "Desk") -> None:
+        if given:
+            desk.secrets.unlock(given)
+            return
+        if not sys.stdin.isatty() or not os.path.lexists(desk.config.data / SEALED_NAME):
+            return
+        accounts = [each for name, each in desk.config.accounts.items() if not named or name in named]
+        if fault := _locked_away(desk.secrets, [each.settings for each in accounts]):
+            with contextlib.suppress(SealedLocked):  # nobody wanted to type it
+                _unlock(desk.secrets, out, None, fault)
+
+    return first
+
+
+def _locked_away(secrets: Secrets, accounts: list[AccountSettings]) -> SealedLocked | None:
+    """Why a secret that an account needs may lie in the sealed file and cannot be had."""
+    missing = False
+    for settings in accounts:
+        for field in secret_fields(settings):
+            with contextlib.suppress(VaultError):  # whoever needs it tells
+                secrets.find(settings.name, field.name)
+        info = registry.info(settings.provider)
+        missing |= bool(lacking(info, settings.options, partial(_is_known, secrets, settings.name)))
+    sealed = next((store for store in secrets.stores() if store.name == "sealed"), None) if missing else None
+    return SealedLocked(sealed.words) if sealed and sealed.state == "locked" else None
+
+
+def _is_known(secrets: Secrets, account: str, name: str) -> bool:
+    return secrets.known(account, name) is not None
 
 
 def _unlock(secrets: Secrets, out: Output, given: Passphrase | None, fault: SealedLocked) -> None:

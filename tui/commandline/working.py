@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tui.commandline.arguments import Commands, command
 from tui.commandline.output import Output
-from tui.commandline.session import attempt, on_loop, supervise, with_desk
+from tui.commandline.session import attempt, keeping_secrets, on_loop, supervise, with_desk
 from tui.commandline.syncing import sync_all
 from tui.commandline.takeover import OPTION, take_over
 from vault.presence import Presence
@@ -39,8 +39,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.handed_over:
         return take_over(out)
     if args.drain:
-        return on_loop(lambda desk: _drain(desk, out))
-    return with_desk(lambda desk: supervise(_work(desk, out)))
+        return on_loop(args.environ, lambda desk: _drain(desk, out))
+    return with_desk(args.environ, lambda desk: supervise(_work(desk, out)))
 
 
 async def _drain(desk: "Desk", out: Output) -> int:
@@ -75,9 +75,10 @@ async def _work(desk: "Desk", out: Output) -> int:
     engine, told = Engine(desk), dict[str, str]()
     running = asyncio.create_task(asyncio.to_thread(engine.run))
     try:
-        while not running.done():
-            _tell(engine, told, out)
-            await asyncio.wait((running,), timeout=LOOK_S)
+        with keeping_secrets(desk.secrets):
+            while not running.done():
+                _tell(engine, told, out)
+                await asyncio.wait((running,), timeout=LOOK_S)
     finally:
         engine.stop()
         await running

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
 from textual.screen import Screen
@@ -11,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from styles import SHEETS
+from tui.account_words import badge
 from tui.beside import beside
 from tui.commands import BY_ID, on
 from tui.context import FAULTS, Context, words_of
@@ -86,7 +88,7 @@ class ModeScreen(Screen[None]):
 
     def why_not(self, command: str) -> str:
         """Why a command cannot act now; "" when it can."""
-        if command.startswith("account."):
+        if command in ("account.next", "account.previous"):
             return "" if len(self.context.desk.config.accounts) > 1 else "there is no other account"
         return ""
 
@@ -101,7 +103,11 @@ class ModeScreen(Screen[None]):
         self.refresh_keys()
 
     def refresh_keys(self) -> None:
-        """Grey what cannot act now."""
+        """Grey what cannot act now; and an account whose TLS is not checked is never overlooked."""
+        accounts = self.context.desk.config.accounts
+        unchecked = [name for name, account in accounts.items() if not account.settings.verify]
+        for modes in self.query("#modes").results(ModeBar):
+            modes.badge(*badge(unchecked))
         for bar in self.query("#keys").results(KeyBar):
             bar.show(on(self.MODE), self.why_not, dict(self.app._keymap))
 
@@ -203,6 +209,20 @@ class ModeScreen(Screen[None]):
     async def action_quit(self) -> None:
         """Ctrl+q, which Textual binds itself."""
         self.do_quit()
+
+    def do_account_add(self) -> None:
+        """Mode 6 does it."""
+        self.attempt(self._add_account, "mode", exclusive=True)
+
+    async def _add_account(self) -> None:
+        await self.app.switch_mode("accounts")
+        screen = self.app.screen
+        if isinstance(screen, ModeScreen) and screen.MODE == "accounts":
+            screen.action_perform("account.add")
+
+    def do_demo(self) -> None:
+        """Leave, with the words that open the demo."""
+        self.app.exit(message=Text("`reeldesk demo` opens the desk over five emulated services"))
 
     def do_quit(self) -> None:
         """Stop cleanly; asks while transfers run."""

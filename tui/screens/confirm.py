@@ -1,12 +1,13 @@
 """A question before something that cannot be taken back. The harmless answer has the focus."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from tui.label import label
@@ -39,9 +40,14 @@ class ConfirmScreen(ModalScreen[bool]):
         with Vertical(id="box"):
             yield Static(label(self._title), id="title")
             yield Lines(id="about")
+            yield from self.extra()
             with Horizontal(id="answers"):
                 yield Button(label(self._no), id="no", compact=True)
                 yield Button(label(self._yes), id="yes", compact=True, variant="error" if self._no_first else "primary")
+
+    def extra(self) -> Iterable[Widget]:
+        """What else is asked, between the lines and the buttons."""
+        return ()
 
     def on_mount(self) -> None:
         """The harmless answer first."""

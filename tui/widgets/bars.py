@@ -54,7 +54,7 @@ class Bar(Inked, can_focus=False):
 
 
 class ModeBar(Bar):
-    """The modes, the current one marked; the demo's banner at the right."""
+    """The modes, the current one marked; at the right what is never to be overlooked, and the demo's banner."""
 
     class Chosen(Message):
         """A mode was clicked."""
@@ -66,19 +66,34 @@ class ModeBar(Bar):
     def __init__(self, mode: str, banner: str, *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
         self._mode, self._banner = mode, plain(banner)
+        self._badge = ("", "")
         self._spans: list[tuple[int, int, str]] = []
 
+    def badge(self, whole: str, short: str) -> None:
+        """What stands at the right in every mode, whatever else does: in full, and where there is little room."""
+        if (whole, short) != self._badge:
+            self._badge = (whole, short)
+            self._arrange()
+
     def on_resize(self) -> None:
-        """Names closer together, then no names, where they and the banner do not fit."""
-        width, banner = self.size.width, cell_len(self._banner)
+        """Arranged anew."""
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Names closer together, then no names, where they do not fit beside the badge and the banner."""
+        width = self.size.width
+        if not width:
+            return
         ways = ([f" {key} {name} " for key, _, name in MODES], [f"{key} {name} " for key, _, name in MODES])
         roomy, tight = (sum(map(len, way)) for way in ways)
-        if roomy + banner <= width:
+        told = self._told(width - roomy, whole=True) or self._told(width - tight, whole=False)
+        if told and roomy + _cells(told) <= width:
             names = ways[0]
-        elif tight + min(banner, BANNER_LEAST) <= width:
+        elif told:
             names = ways[1]
         else:
             names = [f" {key} {name} " if mode == self._mode else f" {key} " for key, mode, name in MODES]
+            told = self._told(width - sum(map(len, names)), whole=False, least=0)
         runs: list[tuple[str, str]] = []
         used = 0
         self._spans = []
@@ -86,9 +101,18 @@ class ModeBar(Bar):
             runs.append((shown, "cursor" if mode == self._mode else "dim"))
             self._spans.append((used, used + len(shown), mode))
             used += len(shown)
-        told = cut(self._banner, width - used)
-        runs += [(" " * (width - used - cell_len(told)), ""), (told, "warn")]
+        runs += [(" " * (width - used - _cells(told)), ""), *told]
         self.say(tuple(runs))
+
+    def _told(self, room: int, *, whole: bool, least: int = BANNER_LEAST) -> list[tuple[str, str]]:
+        """The badge and the banner in so many cells; [] where they do not fit. `whole`: neither is cut."""
+        badge = next((form for form in self._badge if cell_len(form) + (2 if form else 0) <= room), "")
+        runs = [(f" {badge} ", "bad")] if badge else []
+        left = room - _cells(runs)
+        banner = self._banner if cell_len(self._banner) <= left else "" if whole else cut(self._banner, max(left, 0))
+        if (self._badge[0] and not badge) or cell_len(banner) < min(cell_len(self._banner), least):
+            return []
+        return [*runs, (banner, "warn")]
 
     def on_click(self, event: events.Click) -> None:
         """Modes can be clicked."""
@@ -116,6 +140,10 @@ class KeyBar(Bar):
             off = bool(why_not(command.id))
             runs += [(" ", ""), (key, "off" if off else "strong"), (f" {command.words} ", "off" if off else "dim")]
         self.say(tuple(runs))
+
+
+def _cells(line: Sequence[tuple[str, str]]) -> int:
+    return sum(cell_len(text) for text, _ in line)
 
 
 def _wide(command: Command, key: str) -> int:

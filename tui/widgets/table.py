@@ -157,6 +157,10 @@ class Table(Inked, Generic[Row], can_focus=True):
         """Something was done with the current row: from now on the cursor stays on it."""
         self._steered = True
 
+    def aim(self, key: Hashable) -> None:
+        """The cursor is to be on this row; `show` or `reload` takes it there."""
+        self._key, self._steered = key, True
+
     def recolour(self) -> None:
         """Draw the visible rows again, since what they show depends on the time."""
         self._refresh_rows()

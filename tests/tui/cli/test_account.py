@@ -214,6 +214,50 @@ def test_removing_says_what_stays(place: Place, ring: Path, reeldesk: Reeldesk, 
     assert (ran.status, "there is no account advice; configured: none" in ran.err) == (2, True)
 
 
+def test_the_list_asks_no_store_and_says_so(place: Place, ring: Path, reeldesk: Reeldesk) -> None:
+    place.configure({"advice": {"provider": "flexperto", "base_url": ADDRESS}})
+    ring.write_text(json.dumps({"reeldesk advice/api_key": CANARY}))
+    ran = reeldesk("account", "list")
+    assert "api_key: not looked up" in ran.out
+    assert ran.err == "no store of secrets was asked; `reeldesk secret list` looks each secret up\n"
+    assert reeldesk("account", "list", "--json").err == ""
+    assert "keyring Ring" in reeldesk("secret", "list").out
+
+
+def test_removing_with_its_secrets(place: Place, ring: Path, reeldesk: Reeldesk) -> None:
+    options = {"provider": "flexperto", "base_url": ADDRESS}
+    place.configure({"advice": options, "other": options})
+    ring.write_text(json.dumps({"reeldesk advice/api_key": CANARY, "reeldesk other/api_key": CANARY}))
+    ran = reeldesk("account", "remove", "advice", "--forget-secrets")
+    assert (ran.status, len(kept(ring))) == (2, 2)
+    assert "its secrets are removed from the stores" in ran.err
+    ran = reeldesk("account", "remove", "advice", "--yes", "--forget-secrets")
+    assert (ran.status, kept(ring)) == (0, {"reeldesk other/api_key": CANARY})
+    assert "api_key of account advice was removed from the keyring Ring" in ran.err
+    assert list(load(place.root / "config.toml", {}).accounts) == ["other"]
+    ring.unlink()
+    assert reeldesk("account", "remove", "other", "--yes", "--forget-secrets").status == 0, "it had none"
+
+
+def test_a_secret_that_may_be_left_behind_is_told(
+    place: Place,
+    ring: Path,
+    reeldesk: Reeldesk,
+    piped: Piped,  # noqa: F811
+) -> None:
+    place.configure({"advice": {"provider": "flexperto", "base_url": ADDRESS}})
+    ring.write_text(json.dumps({"reeldesk advice/api_key": CANARY, "reeldesk advice/hook_secret": CANARY}))
+    piped("a long passphrase\n")
+    moved = reeldesk("secret", "move", "advice", "hook_secret", "--to", "sealed", "--passphrase-stdin")
+    assert (moved.status, kept(ring)) == (0, {"reeldesk advice/api_key": CANARY})
+    piped("")
+    ran = reeldesk("account", "remove", "advice", "--yes", "--forget-secrets")
+    assert (ran.status, kept(ring)) == (1, {}), "what could be removed is gone, and nobody knows of the rest"
+    assert "`reeldesk secret forget advice --yes` tries its secrets again" in ran.err
+    piped("a long passphrase\n")
+    assert reeldesk("secret", "forget", "advice", "--yes", "--passphrase-stdin").status == 0
+
+
 # Secrets
 
 
@@ -302,8 +346,8 @@ def test_forgetting_names_what_is_meant(place: Place, reeldesk: Reeldesk) -> Non
         (["advice", "password"], 2, "there is no secret password; there are api_key, hook_secret"),
         (["no account"], 2, "there is no account no account"),
         (["advice", "api_key"], 1, "lies in no store"),
-        (["advice", "--yes"], 1, "lies in no store"),
-        (["gone", "--yes"], 1, "lies in no store"),
+        (["advice", "--yes"], 1, "none of its secrets lies in a store"),
+        (["gone", "--yes"], 1, "none of its secrets lies in a store"),
     ):
         ran = reeldesk("secret", "forget", *words)
         assert (ran.status, said in ran.err) == (status, True), ran.err

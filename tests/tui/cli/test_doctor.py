@@ -27,9 +27,30 @@ def test_doctor_of_a_healthy_place(advice: FlexpertoEmulator, place: Place, reel
     assert found["vault"][0] == "ok"
     assert "free for" in found["disk"][1]
     assert found["keyring"][1] != ""
+    assert found["data folder file system"][0] == "ok"
+    assert found["advice test"][0] == "ok"
+    assert found["advice test"][1].startswith("the tenant answers on its current paths and lists 3 archives; it lists ")
+    [test] = [record for record in ran.records if record["subject"] == "advice test"]
+    assert [step["name"] for step in test["steps"]][-1] == "clock"  # type: ignore[attr-defined]
+    assert found["clock"][1].endswith("UTC, as the services say (advice)")
+    assert all(set(record) >= {"subject", "state", "words"} for record in ran.records)
     table = reeldesk("doctor")
     assert table.status == 0
-    assert len(table.out.splitlines()) == len(ran.records) + 1
+    lines = {line.split("  ")[0]: line for line in table.out.splitlines()}
+    assert list(lines) == [
+        "WHAT",
+        "reeldesk",
+        "terminal",
+        "configuration",
+        "data folder",
+        "vault",
+        "keyring",
+        "advice",
+        "clock",
+        "receiver",
+    ]
+    assert lines["advice"].split(maxsplit=2) == ["advice", "ok", "works; api_key: environment"]
+    assert "ledger.db (0600); 3 assets known, 0 held (0 B)" in lines["data folder"]
 
 
 def test_doctor_changes_nothing(place: Place, reeldesk: Reeldesk) -> None:
@@ -80,7 +101,7 @@ def test_doctor_of_a_broken_configuration_goes_on(place: Place, reeldesk: Reelde
 
 def test_doctor_warns_of_certificates_that_are_not_checked(place: Place, reeldesk: Reeldesk) -> None:
     place.configure({"advice": {"provider": "flexperto", "base_url": "https://x.example", "verify": False}})
-    found = states(reeldesk("doctor", "--json"))
+    found = states(reeldesk("doctor", "--json", "--offline"))
     assert found["advice"] == ("warning", "verify = false: the TLS certificate is not checked")
 
 
@@ -92,7 +113,7 @@ def test_doctor_of_an_unreadable_secret(
     key.write_text("secret-key")
     key.chmod(0o644)
     monkeypatch.setenv("REELDESK_SECRET_ADVICE_API_KEY_FILE", str(key))
-    ran = reeldesk("doctor", "--json")
+    ran = reeldesk("doctor", "--json", "--offline")
     state, words = states(ran)["advice api_key"]
     assert state == "problem"
     assert f"chmod 600 {key}" in words

@@ -345,7 +345,7 @@ def test_doctor_tells_of_the_receiver(hooked: Place, reeldesk: Reeldesk, is_on: 
     assert found["receiver TLS"][0] == ("problem" if is_on else "warning")
     assert "there is no file" in found["receiver TLS"][1]
     assert found["agents webhooks"] == ("ok", "https://hooks.example/hooks/agents (signature)")
-    assert found["rooms webhooks"] == ("ok", "https://hooks.example/hooks/rooms/hook… (secret address)")
+    assert found["rooms webhooks"] == ("ok", "https://hooks.example/hooks/rooms/… (secret address)")
     assert found["standup webhooks"][0] == ("warning" if is_on else "ok")
     assert "hook_secret" in found["standup webhooks"][1]
     assert ("receiver TLS: " in ran.err) is is_on

@@ -233,14 +233,6 @@ def test_account_list(rooms: TemasysEmulator, reeldesk: Reeldesk) -> None:
     assert "notifications" in record["capabilities"]  # type: ignore[operator]
 
 
-def test_account_test(rooms: TemasysEmulator, reeldesk: Reeldesk) -> None:
-    ran = reeldesk("account", "test")
-    assert (ran.status, ran.err) == (0, "")
-    assert ran.out.startswith("rooms: the service answers")
-    rooms.password = "changed"
-    assert reeldesk("account", "test", "rooms").status == 1
-
-
 def test_secret_that_no_account_has(rooms: TemasysEmulator, reeldesk: Reeldesk) -> None:
     ran = reeldesk("secret", "set", "rooms", "nonsense")
     assert ran.status == 2

@@ -1,0 +1,37 @@
+"""The engine beside the desk: in a thread, begun once the desk is painted."""
+
+from textual import events
+from textual.worker import Worker, WorkerState
+
+from tui.context import words_of
+from tui.unlock_offer import OffersUnlocking
+
+
+class RunsEngine(OffersUnlocking):
+    """Runs the engine of its context. What the engine loads (clients, keyrings) would compete with the first paint."""
+
+    engine_begun: bool = False
+
+    def on_mount(self) -> None:
+        """After two refreshes: the first is before the mode's screen is there."""
+        self.call_after_refresh(self.call_after_refresh, self._begin_engine)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Whoever acts already needs the engine."""
+        if isinstance(event, events.InputEvent | events.Paste):
+            self._begin_engine()
+        await super().on_event(event)
+
+    def _begin_engine(self) -> None:
+        if not self.engine_begun:
+            self.engine_begun = True
+            self.run_worker(self.context.engine.run, thread=True, name="engine", group="engine", exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """An engine that stops by itself is told, never hidden."""
+        if event.worker.name == "engine" and event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.say(f"the engine stopped, nothing is fetched any more: {words_of(event.worker.error)}")
+
+    def say(self, words: str, ink: str = "bad") -> None:
+        """Tell a person."""
+        raise NotImplementedError
