@@ -3,7 +3,9 @@
 import asyncio
 import ipaddress
 import socket
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -52,12 +54,25 @@ def check(host: str, addresses: list[str], *, loopback_allowed: bool) -> None:
 
 
 async def look_up(host: str, port: int) -> list[str]:
-    """The addresses of a name, by the system's resolver. Raises OSError."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError:
-        raise socket.gaierror(socket.EAI_NONAME, "it is no name") from None
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """The addresses of a name, by the system's resolver on a daemon thread. Raises OSError.
+
+    An event loop's own threads are waited for when it ends, and a resolver that hangs would delay that.
+    """
+    told: Future[list[str]] = Future()
+    told.set_running_or_notify_cancel()  # from here on nobody can cancel it, and the thread can always tell
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            told.set_exception(socket.gaierror(socket.EAI_NONAME, "it is no name"))
+        except OSError as error:
+            told.set_exception(error)
+        else:
+            told.set_result(list(dict.fromkeys(str(address[0]) for *_, address in found)))
+
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
+    return await asyncio.wrap_future(told)
 
 
 class Names(AbstractResolver):

@@ -7,17 +7,15 @@ import asyncio
 import errno
 import socket
 import ssl
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from providers import certificate
-from providers.address import Resolve, literal
+from providers.address import Resolve, literal, look_up
 from providers.base import AccountSettings, NotTrusted, ProviderError
 from providers.http import Http
 from providers.messages import Request
@@ -34,28 +32,6 @@ _TOO_OLD = frozenset({"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"})
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
 """OpenSSL's reasons; releases name what is no TLS differently."""
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
-
-
-async def look_up_apart(host: str, port: int) -> list[str]:
-    """The addresses of a name, by the system's resolver on a daemon thread. Raises OSError.
-
-    An event loop's own threads are waited for when it ends, and a resolver that hangs would delay that.
-    """
-    told: Future[list[str]] = Future()
-    told.set_running_or_notify_cancel()  # from here on nobody can cancel it, and the thread can always tell
-
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except UnicodeError:
-            told.set_exception(socket.gaierror(socket.EAI_NONAME, "it is no name"))
-        except OSError as error:
-            told.set_exception(error)
-        else:
-            told.set_result(list(dict.fromkeys(str(address[0]) for *_, address in found)))
-
-    threading.Thread(target=ask, name="look-up", daemon=True).start()
-    return await asyncio.wrap_future(told)
 
 
 def proxy_in_words(proxy: str) -> str:
@@ -97,7 +73,7 @@ class Probe:
     origin: Origin
     now: Callable[[], datetime]
     limits: Limits = USUAL
-    resolve: Resolve = look_up_apart
+    resolve: Resolve = look_up
 
     async def way(self) -> AsyncIterator[Step]:
         """Name, connection, TLS; ends after the first that failed. Raises NotTrusted for an unusable proxy alone."""

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
-from rich.text import Text
 from textual import events
 from textual.binding import Binding
 from textual.drivers import linux_driver
@@ -20,12 +19,12 @@ from tui.commands import keymap_problems
 from tui.context import Context
 from tui.guard import AsciiSigns, ControlGuard, crash_report, terminal_is_gone, tolerate_old_mouse
 from tui.label import ASCII, glyphs_for
-from tui.leaving import Answer, HandOver, Leaving
+from tui.leaving import HandOver, Leaving
+from tui.quitting import LeavesDesk
 from tui.running import RunsEngine
 from tui.screens.accounts import AccountsScreen
 from tui.screens.base import ModeScreen
 from tui.screens.desk import DeskScreen
-from tui.screens.leave import LeaveScreen
 from tui.screens.notifications import NotificationsScreen
 from tui.screens.rooms import RoomsScreen
 from tui.screens.transfers import TransfersScreen
@@ -42,7 +41,7 @@ SCREENS: tuple[type[ModeScreen], ...] = (
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
-class DeskApp(WiredApp, RunsEngine):
+class DeskApp(WiredApp, RunsEngine, LeavesDesk):
     """The desk over an engine, which it runs in a thread. `banner` stands at the top right ("" for none).
 
     Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
@@ -50,7 +49,9 @@ class DeskApp(WiredApp, RunsEngine):
 
     CSS_PATH: ClassVar[str] = str(SHEETS / "base.tcss")
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[Binding]] = []  # type: ignore[assignment]  # Textual's own type is wider
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]  # Textual's own type is wider
+        Binding("ctrl+q", "quit_here", show=False, priority=True)  # in place of Textual's, which asks no screen
+    ]
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class DeskApp(WiredApp, RunsEngine):
             self.add_mode(screen.MODE, lambda screen=screen: screen(self.context))  # type: ignore[misc]  # bound early on purpose
         self._revision = -1
         self._leaving = False
-        self._leave = Leaving(engine, hand_over)
+        self.leave = Leaving(engine, hand_over)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For Textual's own themes, which lack ours."""
@@ -110,15 +111,15 @@ class DeskApp(WiredApp, RunsEngine):
 
     def _signalled(self, code: int) -> None:
         if not self.is_headless:
-            self._leave.end_at_last(code)
+            self.leave.end_at_last(code)
         if code == SIGNALS[signal.SIGHUP] and not self._leaving:
-            self._leave.line_lost()
+            self.leave.line_lost()
         self.exit(return_code=code)
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
         """Leave; the engine stops its transfers cleanly first, their parts stay. `message` is printed afterwards."""
         self._leaving = True
-        self._leave.end()
+        self.leave.end()
         super().exit(result, return_code, message)
 
     def on_key(self, event: events.Key) -> None:
@@ -132,46 +133,26 @@ class DeskApp(WiredApp, RunsEngine):
 
     def on_unmount(self) -> None:
         """However the desk ended: Python waits for the engine's thread, so the engine is told."""
-        self._leave.end()
-        self._leave.ended()
-
-    async def action_quit(self) -> None:
-        """Leave at once when nothing is left to do, else as was chosen, else ask."""
-        if isinstance(self.screen, LeaveScreen) or self._leave.handing_over:
-            return
-        answer = self._leave.answer()
-        if answer is None:
-            self.push_screen(LeaveScreen(self._leave.title(), self._leave.why_not), self._answered)
-        else:
-            self._answered(answer)
-
-    def _answered(self, answer: Answer | None) -> None:
-        screen = self._mode_screen()
-        if answer is Answer.STOP:
-            self.exit()
-        elif answer is Answer.HAND_OVER and screen is not None:
-            screen.attempt(self._hand_over, "leave")
-
-    async def _hand_over(self) -> None:
-        self.say("handing over, a moment", "info")
-        self.exit(message=Text(await asyncio.to_thread(self._leave.hand_over)))
+        self.leave.end()
+        self.leave.ended()
 
     def _fatal_error(self) -> None:
         # Textual's own shows every local variable: credentials among them.
-        self._leave.end()
+        self.leave.end()
         self.bell()
         self._exit_renderables.append(crash_report(self._exception))
         self._close_messages_no_wait()
 
     def say(self, words: str, ink: str = "bad") -> None:
         """Tell a person, in the line of the mode's screen."""
-        screen = self._mode_screen()
+        screen = self.mode_screen()
         if screen is not None:
             screen.say(words, ink)
 
     # What the engine does ----------------------------------------------------------------------------------------
 
-    def _mode_screen(self) -> ModeScreen | None:
+    def mode_screen(self) -> ModeScreen | None:
+        """The screen of the mode, whatever lies over it; None while the desk begins or ends."""
         if not self.is_running:
             return None  # While it closes, widgets go one by one.
         return next((s for s in self.screen_stack if isinstance(s, ModeScreen) and s.is_mounted), None)
@@ -180,7 +161,7 @@ class DeskApp(WiredApp, RunsEngine):
         if not self.is_headless and terminal_is_gone():
             self._signalled(SIGNALS[signal.SIGHUP])
             return
-        screen = self._mode_screen()
+        screen = self.mode_screen()
         if screen is None:
             return
         snapshot = self.context.engine.snapshot()
@@ -188,6 +169,6 @@ class DeskApp(WiredApp, RunsEngine):
         screen.see(snapshot, changed=changed)
 
     def _minute(self) -> None:
-        screen = self._mode_screen()
+        screen = self.mode_screen()
         if screen is not None:
             screen.minute()

@@ -147,7 +147,7 @@ COMMANDS: tuple[Command, ...] = (
         _FORM,
         2,
     ),
-    _c("form.edit", "i,enter", "Edit", "Go into the form.", NOTIFICATIONS, _FORM, 3),
+    _c("form.edit", "i", "Edit", "Go into the form.", NOTIFICATIONS, _FORM, 3),
     _c("hook.receive", "l", "Receive", "Switch the receiver of webhooks on or off.", WEBHOOKS, _ACT, 1),
     _c("view.next", "tab", "View", "Deliveries, addresses, what was missed, in turn.", WEBHOOKS, _SEE, 2),
     _c("view.previous", "shift+tab", "View before", "The same in the other direction.", WEBHOOKS, _SEE),

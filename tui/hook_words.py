@@ -18,7 +18,7 @@ Current = DeliveryView | AddressRow | MissedRow | None
 
 _NO_ACCOUNT = (
     "No account receives anything.",
-    "An account whose service sends webhooks does: add one to config.toml, the README shows how.",
+    "An account whose service sends webhooks does: 6, then n adds one.",
 )
 
 

@@ -1,14 +1,16 @@
 """Leaving the desk while transfers are not done: which ones count, what was chosen, and handing them over."""
 
+import asyncio
 import os
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tui.figures import count
+from vault.errors import VaultError
 from vault.handover import NotHandedOver
 from vault.presence import this_process
 from vault.views import TransferState, TransferView
@@ -23,6 +25,8 @@ NOT_IN_A_DEMO = "the demo's services end with it"
 _HANDED_OVER = "handed over: a process without a screen fetches on; the next desk shows it"
 AT_LAST_S = 30.0
 """So long may a desk take to hand over, stop its transfers and sign out after a signal."""
+LOOK_S = 0.5
+"""So long is the ledger asked what is queued, before somebody leaves."""
 _BEGINS = (TransferState.QUEUED, TransferState.WAITING)
 
 
@@ -67,24 +71,33 @@ class Leaving:
         """Why transfers cannot be handed over, in words; "" when they can."""
         return "" if self._hand_over else NOT_IN_A_DEMO
 
-    def undone(self) -> tuple[TransferView, ...]:
-        """Transfers that end, or do not begin, with this desk. What another process runs goes on by itself."""
+    async def look(self) -> Sequence[TransferView]:
+        """The transfers of this moment: what was queued a key ago is not in the engine's snapshot yet."""
+        with suppress(VaultError, TimeoutError):
+            return (await asyncio.wait_for(asyncio.to_thread(self._engine.fresh), LOOK_S)).transfers
+        return self._engine.snapshot().transfers
+
+    def undone(self, transfers: Sequence[TransferView] | None = None) -> tuple[TransferView, ...]:
+        """Transfers that end, or do not begin, with this desk. What another process runs goes on by itself.
+
+        Of `transfers`, or of the engine's snapshot.
+        """
         return tuple(
             view
-            for view in self._engine.snapshot().transfers
+            for view in (self._engine.snapshot().transfers if transfers is None else transfers)
             if view.state in _BEGINS or (view.state is TransferState.RUNNING and view.owner == this_process())
         )
 
-    def answer(self) -> Answer | None:
-        """What is done without asking; None: a person is asked."""
+    def answer(self, transfers: Sequence[TransferView] | None = None) -> Answer | None:
+        """What is done without asking; None: a person is asked. `transfers` as for `undone`."""
         chosen = self._engine.desk.config.on_leave
-        if chosen == Answer.STOP or not self.undone():
+        if chosen == Answer.STOP or not self.undone(transfers):
             return Answer.STOP
         return Answer.HAND_OVER if chosen == Answer.HAND_OVER and self._hand_over else None
 
-    def title(self) -> str:
-        """What is not done, as a question."""
-        undone = self.undone()
+    def title(self, transfers: Sequence[TransferView] | None = None) -> str:
+        """What is not done, as a question. `transfers` as for `undone`."""
+        undone = self.undone(transfers)
         running = sum(view.state is TransferState.RUNNING for view in undone)
         waiting = len(undone) - running
         first = count(running, "transfer") + " running" if running else count(waiting, "transfer") + " waiting"

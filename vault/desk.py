@@ -354,10 +354,6 @@ class Desk:
         """What is wrong with a form, field to words, as one types. `stored`: what the service has now."""
         return problems(fields, stored)
 
-    async def check(self, account: str) -> str:
-        """Make the cheapest honest call to an account and say what works."""
-        return await (await self._connections.connect(account)).check()
-
     async def test(self, account: str, on_step: Callable[[Step], None] | None = None) -> tuple[Step, ...]:
         """What works of an account and what does not, step by step; `on_step` is told of each as it ends.
 

@@ -91,6 +91,10 @@ class Engine:
         """What goes on."""
         return self._snapshot
 
+    def fresh(self) -> Snapshot:
+        """What goes on, with the transfers of this very moment. Looks into the ledger: blocks, raises VaultError."""
+        return replace(self._snapshot, transfers=self._transfers())
+
     def run(self) -> None:
         """Work until `stop`. Transfers in progress then stop cleanly; their parts stay for the next time. Blocks."""
         asyncio.run(self._main())
@@ -99,6 +103,7 @@ class Engine:
         """Ask `run` to end."""
         with self._guard:
             self._stop_asked = True
+        self._started.set()  # whoever waits for the start need not any more
         loop, stop = self._loop, self._stop
         if loop is not None and stop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
@@ -242,10 +247,14 @@ class Engine:
         seen = (number, self._edits)
         if quiet and seen == self._looked_at and syncing == before.syncing:
             return before
-        transfers = tuple(self._queue.up_to_date(t) for t in self.desk.transfers(SHOWN_TRANSFERS))
+        transfers = self._transfers()
         revision = before.revision + (seen != self._looked_at)
         self._looked_at = seen
         return Snapshot(revision, transfers, syncing, online=True, trouble=trouble, receiver=receiver)
+
+    def _transfers(self) -> tuple[TransferView, ...]:
+        kept = self.desk.transfers(SHOWN_TRANSFERS)
+        return kept if self._queue is None else tuple(self._queue.up_to_date(view) for view in kept)
 
     async def _rest_idle_accounts(self, now: float) -> None:
         """A session at a service (an agent's seat) is not kept longer than it is used."""

@@ -87,6 +87,7 @@ class Testing:
     async def _configuration(self, account: str, settings: AccountSettings) -> "tuple[Step, Probe | None]":
         """What is used of config.toml, and what looks at the way there; None when it cannot be used."""
         from providers import probing, tls  # here, since they bring HTTP and certificates along
+        from providers.address import look_up
 
         info = registry.info(settings.provider)
         try:
@@ -105,7 +106,7 @@ class Testing:
         judged = f"judged by {probing.authorities_in_words(settings)}" if settings.verify else "verify = false"
         tls_words = f"; {judged}" if origin.scheme == "https" else ""
         words = f"{info.label} at {address}; {through}{tls_words}; time-out {settings.timeout_s:g} s"
-        resolve = self._resolve or probing.look_up_apart
+        resolve = self._resolve or look_up
         return (
             Step(CONFIGURATION, Outcome.PASSED, words),
             probing.Probe(settings, origin, self._now, self._limits, resolve),

@@ -99,16 +99,16 @@ def without_credentials() -> None:
 
 def note_modules(place: Path) -> None:
     """Write down, at the first paint of the list, what is loaded; in the very process, before a byte leaves it."""
-    from textual.drivers.linux_driver import LinuxDriver
+    from tui.wire.outlet import Outlet
 
-    write = LinuxDriver.write
+    write = Outlet.write
 
-    def noting(driver: LinuxDriver, data: str) -> None:
-        if FIRST_TITLE in data and not place.exists():
+    def noting(outlet: Outlet, data: bytes) -> bool:
+        if FIRST_TITLE.encode() in data and not place.exists():
             place.write_text("\n".join(sorted(sys.modules)))
-        write(driver, data)
+        return write(outlet, data)
 
-    LinuxDriver.write = noting  # type: ignore[method-assign,assignment]  # for this process alone
+    Outlet.write = noting  # type: ignore[method-assign,assignment]  # for this process alone
 
 
 def main() -> int:

@@ -40,7 +40,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         yield one
 
 
-def begin_the_slow_video(desk: Terminal) -> None:
+def queue_the_slow_video(desk: Terminal) -> None:
     desk.wait_for("Sprint planning", "1 Desk")
     narrow(desk, "meeting q3")
     desk.wait_for("Board meeting Q3", "1 of 1 ")
@@ -48,6 +48,11 @@ def begin_the_slow_video(desk: Terminal) -> None:
     desk.wait_for("account agents (cronofy)", "○ available video")
     choose(desk, "○ available video")
     desk.press("d")
+    desk.wait_for("queued")
+
+
+def begin_the_slow_video(desk: Terminal) -> None:
+    queue_the_slow_video(desk)
     desk.wait_until(lambda: percent(desk) >= 2, "the video is on its way")
 
 
@@ -95,6 +100,15 @@ def test_quitting_while_it_downloads_asks_and_keeps_the_part(tmp_path: Path, ses
         assert desk.ended(within=ENDS_S) == 0
         assert desk.restored()
     assert only_a_part(tmp_path)
+
+
+def test_what_was_queued_a_moment_ago_is_asked_about(tmp_path: Path, session: Session) -> None:
+    with opened(configured(session, tmp_path)) as desk:
+        queue_the_slow_video(desk)
+        desk.press("q")
+        desk.wait_for("Leave the desk?", "Stay")
+        desk.press("s")
+        assert desk.ended(within=ENDS_S) == 0
 
 
 def test_the_next_desk_goes_on_where_the_last_one_ended(tmp_path: Path, session: Session) -> None:

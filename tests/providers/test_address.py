@@ -1,5 +1,8 @@
 import asyncio
+import socket
 import ssl
+import threading
+import time
 
 import httpx
 import pytest
@@ -140,6 +143,23 @@ async def test_a_second_address_stands_in_for_a_dead_first(net: Loopback) -> Non
 async def test_names_that_are_none_are_not_found() -> None:
     with pytest.raises(OSError, match="no name"):
         await look_up("a" * 70 + ".example", 443)
+
+
+def test_a_resolver_that_hangs_delays_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: goes_on.wait(30) and [])
+
+    async def ask() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await look_up("slow.example", 443)
+
+    begun = time.monotonic()
+    asyncio.run(ask())
+    try:
+        assert time.monotonic() - begun < 10
+    finally:
+        goes_on.set()
 
 
 async def test_a_signed_address_is_sent_letter_by_letter(net: Loopback) -> None:

@@ -12,9 +12,10 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.address import look_up
 from providers.base import NotTrusted
 from providers.origin import Origin
-from providers.probing import Probe, compared, look_up_apart, proxy_in_words
+from providers.probing import Probe, compared, proxy_in_words
 from providers.steps import Outcome, has_failed
 from tests.providers.probed import SHORT, now, server_context, serving, settings, way
 
@@ -71,11 +72,11 @@ async def test_a_resolver_that_hangs_or_knows_no_address() -> None:
 
 
 async def test_the_systems_resolver() -> None:
-    assert "127.0.0.1" in await look_up_apart("localhost", 443)
+    assert "127.0.0.1" in await look_up("localhost", 443)
     with pytest.raises(socket.gaierror):
-        await look_up_apart("a" * 64 + ".example", 443)
+        await look_up("a" * 64 + ".example", 443)
     with pytest.raises(OSError):  # noqa: PT011 - the words are the system's
-        await look_up_apart("", -1)
+        await look_up("", -1)
 
 
 async def test_every_address_is_tried_and_told() -> None:

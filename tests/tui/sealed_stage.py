@@ -41,8 +41,9 @@ def sealed_stage(
     config: str = CONFIG,
     environ: Mapping[str, str] | None = None,
     ring: Ring | None = None,
+    filled: bool = True,
 ) -> Iterator[StageEngine]:
-    """A filled desk; a locked sealed file with `kept` in it, None: no file. `ring`: the system keyring, if any."""
+    """A desk; a locked sealed file with `kept` in it, None: no file. `ring`: the system keyring, if any."""
     path = folder / "config.toml"
     path.write_text(config.format(folder=folder))
     data = folder / "data"
@@ -54,7 +55,8 @@ def sealed_stage(
     secrets = Secrets(given, thread(ring) if ring else None, sealed=data / SEALED_NAME)
     desk = Desk(settings, Ledger(settings.ledger_path), secrets, now=lambda: NOW)
     try:
-        fill(desk, folder)
+        if filled:
+            fill(desk, folder)
         engine = StageEngine(desk)
         try:
             yield engine

@@ -225,6 +225,9 @@ class StageEngine:
     def snapshot(self) -> Snapshot:
         return self._made
 
+    def fresh(self) -> Snapshot:
+        return self._made
+
     def set(self, **changes: Any) -> None:
         """Change the snapshot; `revision` grows."""
         self._made = replace(self._made, revision=self._made.revision + 1, **changes)

@@ -12,6 +12,7 @@ from providers.models import AssetId, NotificationSettings
 from providers.notifications import problems
 from providers.proconf.emulator import ProconfEmulator
 from providers.temasys.emulator import TemasysEmulator
+from tests.tui.sealed_stage import burst
 from tests.tui.stage import CONFIG, NOW, StageEngine, app_on, stage
 from tests.tui.walk import ready, screen_of, seen, shows, until
 from tui import form
@@ -180,6 +181,26 @@ async def test_notifications_are_created_then_updated(
         await shows(pilot, "URL https://hooks.example/r")
         assert not screen.dirty
         assert "PUT" in screen.query_one("#preview", Lines).text
+
+
+async def test_what_comes_in_one_burst_lands_in_its_own_field(
+    services: tuple[StageEngine, ProconfEmulator, TemasysEmulator],
+) -> None:
+    engine, _, _ = services
+    app = app_on(engine)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await pilot.press("4")
+        await shows(pilot, "nothing is set there yet: saving")
+        screen = cast(NotificationsScreen, screen_of(pilot))
+        await pilot.press("enter")
+        burst(app, *"https", "tab", *"a@b.example", "enter", "tab", "tab", *"s3-CANARY")
+        await until(pilot, lambda: screen.values[form.SECRET] == "s3-CANARY")
+        assert screen.values["url"] == "https"
+        assert "CANARY" not in seen(pilot)
+        await pilot.press("shift+tab", "up")
+        assert isinstance(app.focused, Input)
+        assert app.focused.id != form.SECRET
 
 
 async def test_a_long_address_is_shown_where_one_types(

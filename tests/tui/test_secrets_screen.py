@@ -153,7 +153,7 @@ async def test_move_there_and_back(both: StageEngine, ring: Ring) -> None:
         await pilot.press("m")
         await shows(pilot, "enter unlocks")
         await type_in(pilot, WORDS, "enter")
-        await shows(pilot, "it was removed from the")
+        await until(pilot, lambda: "it was removed from the keyring Ring" in " ".join(seen(pilot).split()))
         assert ("reeldesk", "advice/api_key") not in ring.kept
         await settled(pilot)
         await pilot.press("m")

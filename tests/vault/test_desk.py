@@ -33,7 +33,6 @@ async def desk(it: World) -> AsyncIterator[Desk]:
 
 async def test_questions(it: World, desk: Desk) -> None:
     it.emulator.add_archive("a", title="Board")
-    assert await desk.check("advice")
     await desk.sync("advice")
     [row] = desk.page(Query(), 0, 9)
     assert row.title == "Board"

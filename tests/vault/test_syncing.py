@@ -314,7 +314,6 @@ async def test_catchups(net: Loopback, tmp_path: Path) -> None:
     await desk.catchup("standup", "town-hall")
     assert [view.text for view in desk.catchup_history("standup", "town-hall")] == [told.text]
     await desk.sync("standup")
-    assert await desk.check("standup")
     one = AssetId("standup", "town-hall", AssetKind.CATCHUP)
     asset = await desk.fetch_now(one)
     assert asset.local is LocalState.HELD

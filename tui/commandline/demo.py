@@ -12,6 +12,7 @@ from tui.commandline.arguments import Commands, command
 from tui.commandline.opening import WATCHED, heeds_devtools, line_of, open_desk
 from tui.commandline.output import Output
 from tui.commandline.session import supervise, undisturbed, unwinding
+from tui.wire.line import Line
 
 if TYPE_CHECKING:  # it is loaded when a demo is opened, not for --help
     from providers.demo import Demo
@@ -47,10 +48,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
             out.note(_HOW.format(demo.folder))
             return supervise(_serve(out))
     banner = f"{BANNER}; {WATCHED}" if heeds_devtools(args, out) else BANNER
+    out.note(f"demo: {_SAID}")
+    return open_demo(args.environ, banner, line_of(args))
+
+
+def open_demo(environ: Mapping[str, str], banner: str = BANNER, line: Line | None = None) -> int:
+    """Open the desk over the services in a box and give its exit status."""
     with unwinding(), _boxes() as demo:
-        out.note(f"demo: {_SAID}")
-        environ = without_secrets(args.environ) | demo.environ
-        return open_desk(environ, banner=banner, outlived=False, line=line_of(args))
+        return open_desk(without_secrets(environ) | demo.environ, banner=banner, outlived=False, line=line)
 
 
 @contextmanager

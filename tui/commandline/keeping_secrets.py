@@ -20,6 +20,10 @@ from vault.secrets import Secrets, secrets_of
 _SET = """\
   reeldesk secret set advice api_key
   pass show flexperto | reeldesk secret set advice api_key"""
+_IN_ARGUMENTS = (
+    "nothing was kept: a secret never stands in arguments, where everybody on this machine can read it and the shell "
+    "remembers it; type it when asked, or give it on stdin. If that was the secret itself, have the service change it"
+)
 _FORGET = """\
   reeldesk secret forget advice api_key
   reeldesk secret forget advice --yes            # all of its secrets"""
@@ -36,6 +40,7 @@ def add(commands: Commands) -> None:
         parser.add_argument("account", metavar="ACCOUNT")
     for parser in (keep, move):
         parser.add_argument("name", metavar="NAME", help="api_key, password … as `reeldesk secret list` names it")
+    keep.add_argument("more", nargs="*", help=argparse.SUPPRESS)
     move.add_argument(
         "--to", choices=("keyring", "sealed"), required=True, help="the system keyring, or the sealed file"
     )
@@ -49,6 +54,8 @@ def add(commands: Commands) -> None:
 
 def run_set(args: argparse.Namespace, out: Output) -> int:
     """Keep a credential; the ledger is not needed for it."""
+    if args.more:  # argparse itself would repeat it
+        raise Usage(_IN_ARGUMENTS)
     config = load(None, os.environ)
     account, name = args.account, args.name
     _check_name(config, account, name)

@@ -80,7 +80,11 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
         collect_rarely()
         with hardening.drawn_on() as broken:
             app.run(mouse=app.line.mouse is not Mouse.OFF)
-        return app.return_code or int(bool(broken))
     finally:
         desk.secrets.close()
         desk.close()
+    if app.wants_demo and not broken:
+        from tui.commandline.demo import open_demo
+
+        return open_demo(environ, line=line)
+    return app.return_code or int(bool(broken))

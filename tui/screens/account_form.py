@@ -1,14 +1,12 @@
 """The form of an account, over mode 6: generated from what the provider declares. Nothing is saved but by ctrl+s."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events
-from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
-from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Static
 
@@ -20,34 +18,26 @@ from tui.account_words import missing_lines
 from tui.commands import bindings
 from tui.context import Context
 from tui.label import count, label, plain
-from tui.screens.base import SMALL, ModeScreen, sheet
+from tui.screens.base import SMALL, sheet
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.filling import FillingScreen
 from tui.screens.unlock import SHORTENED
 from tui.widgets.bars import Bar, KeyBar, ModeBar
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
 from tui.widgets.secret_input import SecretInput
 
-if TYPE_CHECKING:
-    pass
-
 _SAVING = "it is being saved, a moment"
 RARE = "account-rare"
 """The tick that shows what is rarely needed."""
 
 
-class AccountFormScreen(ModeScreen):
+class AccountFormScreen(FillingScreen):
     """`saved` is told when config.toml and the secrets are as the form had them; the screen is gone then."""
 
     MODE = "account-form"
     CSS_PATH = sheet("account_form")
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]  # Textual's own type is wider
-        *bindings("account-form"),
-        # Before the fields get them: what comes in one burst behind a tab (a pasted secret) is for the next field.
-        Binding("tab,down", "go(1)", show=False, priority=True),
-        Binding("shift+tab,up", "go(-1)", show=False, priority=True),
-        Binding("enter", "enter", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[Binding]] = bindings("account-form")
 
     def __init__(self, context: Context, form: AccountForm, saved: Callable[[Saved], None]) -> None:
         super().__init__(context)
@@ -178,29 +168,13 @@ class AccountFormScreen(ModeScreen):
             event.checkbox.label = label(_tick(event.value))
         self._consider()
 
-    def action_go(self, by: int) -> None:
-        """To the next field, or the one before."""
-        if by > 0:
-            self.focus_next()
-        else:
-            self.focus_previous()
-
-    def action_enter(self) -> None:
-        """Enter goes to the next field; on a tick it is the tick's own."""
-        if isinstance(self.focused, Checkbox):
-            raise SkipAction
-        self.focus_next()
-
     def on_secret_input_shortened(self) -> None:
         """Several lines were pasted."""
         self.say(SHORTENED, "warn")
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """What the field is for; and what stands in it from its beginning, filled in before it had a size."""
-        field = event.widget
-        if isinstance(field, Input):
-            at = Region(field.cursor_screen_offset.x - field.content_region.x + field.scroll_offset.x, 0, 1, 1)
-            field.call_after_refresh(field.scroll_to_region, at, force=True, animate=False)
+        super().on_descendant_focus(event)
         self._draw()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.css.query import NoMatches
 from textual.screen import Screen
@@ -221,8 +220,9 @@ class ModeScreen(Screen[None]):
             screen.action_perform("account.add")
 
     def do_demo(self) -> None:
-        """Leave, with the words that open the demo."""
-        self.app.exit(message=Text("`reeldesk demo` opens the desk over five emulated services"))
+        """Leave for the demo."""
+        self.app.wants_demo = True  # type: ignore[attr-defined]  # the desk's own app
+        self.app.exit()
 
     def do_quit(self) -> None:
         """Stop cleanly; asks while transfers run."""

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
-from textual.geometry import Region
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Static
 
@@ -16,20 +14,21 @@ from tui.commands import bindings
 from tui.context import FAULTS, Context, words_of
 from tui.describe import fields, heading, words
 from tui.label import label, plain
-from tui.screens.base import ModeScreen, sheet
+from tui.screens.base import sheet
 from tui.screens.confirm import ConfirmScreen
+from tui.screens.filling import FillingScreen
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines, Row
 from tui.widgets.secret_input import SecretInput
 from vault.inbox.addresses import without_secret
 
 
-class NotificationsScreen(ModeScreen):
+class NotificationsScreen(FillingScreen):
     """Nothing is sent but by ctrl+s; unsaved changes are asked about."""
 
     MODE = "notifications"
     CSS_PATH = sheet("notifications")
-    BINDINGS: ClassVar[list[Binding]] = bindings("notifications")  # type: ignore[assignment]  # Textual's own type is wider
+    BINDINGS: ClassVar[list[Binding]] = bindings("notifications")
     AUTO_FOCUS = "#preview"
 
     def __init__(self, context: Context) -> None:
@@ -110,21 +109,10 @@ class NotificationsScreen(ModeScreen):
         """Problems and the preview follow each letter."""
         self.attempt(self._consider, "consider", exclusive=True)
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """What was filled in before the field had a size shows its beginning, wherever the cursor stands."""
-        field = event.widget
-        if isinstance(field, Input):
-            at = Region(field.cursor_screen_offset.x - field.content_region.x + field.scroll_offset.x, 0, 1, 1)
-            field.call_after_refresh(field.scroll_to_region, at, force=True, animate=False)
-
     def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
         """Likewise; the label says what the tick tells by its colour alone."""
         event.checkbox.label = label(_switch(event.value))
         self.on_input_changed()
-
-    def on_input_submitted(self) -> None:
-        """Enter goes to the next field."""
-        self.focus_next()
 
     async def _consider(self) -> None:
         stored, account = self._stored, self._account
@@ -167,7 +155,7 @@ class NotificationsScreen(ModeScreen):
         glyphs = self.context.glyphs
         if not self.accounts:
             rows = words("No account has recording notifications.", width)
-            return rows + words("A Temasys account does: add one to config.toml, the README shows how.", width, "dim")
+            return rows + words("A Temasys account does: 6, then n adds one.", width, "dim")
         if self._error:
             rows = words("What is set at the service could not be read:", width)
             return rows + words(self._error, width, "bad") + words("r asks again; 6 shows the account.", width, "dim")

@@ -149,7 +149,7 @@ class RoomsScreen(ModeScreen):
         desk = self.context.desk
         if any(Capability.CATCHUP in desk.capabilities(name) for name in desk.config.accounts):
             return ("No room is known yet.", f'Name it in {self.context.desk.config.path}: rooms = ["town-hall"]')
-        return ("No account summarises calls.", "A ProCONF account does: add one to config.toml, the README shows how.")
+        return ("No account summarises calls.", "A ProCONF account does: 6, then n adds one.")
 
     # Choosing ----------------------------------------------------------------------------------------------------
 

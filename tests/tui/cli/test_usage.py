@@ -122,6 +122,14 @@ def test_unknown_account_is_named_with_those_that_are(reeldesk: Reeldesk, words:
     assert ran.err == "reeldesk: there is no account nobody; configured: advice\n"
 
 
+@pytest.mark.usefixtures("advice")
+def test_a_secret_given_in_arguments_is_not_repeated(reeldesk: Reeldesk) -> None:
+    ran = reeldesk("secret", "set", "advice", "api_key", "flx-CANARY", "more")
+    assert ran.status == 2
+    assert "CANARY" not in ran.out + ran.err
+    assert "never stands in arguments" in ran.err
+
+
 @pytest.mark.parametrize(
     "words", [["sync"], ["list"], ["fetch", "--all"], ["doctor"], ["account", "list"]], ids=" ".join
 )

@@ -21,7 +21,7 @@ async def ask(desk: Desk, service: str) -> object:
         return await desk.notifications(account)
     if service == PROCONF:
         return await desk.catchup(account, "town-hall")
-    return await desk.check(account)
+    return await (await desk._connections.connect(account)).check()
 
 
 @pytest.mark.parametrize("service", SERVICES)
