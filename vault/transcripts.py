@@ -39,14 +39,16 @@ def _content(path: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return b""
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
             return b""
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_BYTES)
-        except OSError:
-            return b""
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def _texts(told: object, depth: int = 0) -> Iterator[str]:

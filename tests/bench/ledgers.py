@@ -176,9 +176,9 @@ def ledger_of(meetings: int, folder: Path | None = None) -> Path:
     return path
 
 
-def copy_of(meetings: int, path: Path) -> Path:
+def copy_of(meetings: int, path: Path, folder: Path | None = None) -> Path:
     """A copy of such a ledger, to write to."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.copyfile(ledger_of(meetings), path)
+    shutil.copyfile(ledger_of(meetings, folder), path)
     path.chmod(0o600)
     return path

@@ -9,12 +9,13 @@ import pytest
 
 from providers.base import NotAuthentic, ServiceDown, Unauthorized, Unreadable
 from providers.emulation import Loopback
-from providers.models import AssetId, AssetKind, Delivery, Listing, RemoteState
+from providers.models import Asset, AssetId, AssetKind, Catchup, Delivery, Listing, Meeting, RemoteState
 from tests.providers.cronofy.box import box as cronofy_box
 from tests.providers.huawei.box import box as huawei_box
 from tests.providers.huawei.box import past_call
 from tests.providers.proconf.box import box as proconf_box
 from tests.vault.world import World, archive, until
+from vault import syncing
 from vault.desk import Desk
 from vault.errors import SpoolError, VaultError
 from vault.views import DeliveryState, LocalState, Query
@@ -319,3 +320,25 @@ async def test_catchups(net: Loopback, tmp_path: Path) -> None:
     assert asset.local is LocalState.HELD
     await desk.aclose()
     desk.close()
+
+
+@pytest.mark.parametrize("size", [1, 3, 250])
+def test_a_long_page_is_recorded_in_parts(it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(syncing, "PAGE", size)
+    meetings = tuple(Meeting(f"m{number}", f"Title {number}") for number in range(7))
+    assets = tuple(
+        Asset(f"m{number % 9}", kind) for kind in (AssetKind.ARCHIVE, AssetKind.VIDEO) for number in range(9)
+    )
+    listing = Listing(meetings, assets, catchups=(Catchup("room", "said"),))
+    split = list(syncing.parts(listing, size))
+    assert sorted(str(asset) for part in split for asset in part.assets) == sorted(map(str, assets))
+    assert sum((part.meetings for part in split), ()) == meetings
+    assert all(len(part.meetings) <= size for part in split)
+    recorded = desk._syncing.record("advice", listing, authoritative=True)
+    assert (recorded.meetings, recorded.assets, recorded.new) == (7, 18, 18)
+    assert (desk.totals().meetings, desk.totals().assets) == (9, 18)
+    assert [view.text for view in desk.catchup_history("advice", "room")] == ["said"]
+
+
+def test_nothing_is_a_part_too() -> None:
+    assert list(syncing.parts(Listing(), 9)) == [Listing()]

@@ -15,6 +15,10 @@ from vault.ledger.migrating import Stepwise, Watcher
 from vault.ledger.schema import MIGRATIONS
 
 BUSY_TIMEOUT_S = 10.0
+_CHECKPOINT_PAGES = 4_000
+"""Pages of 4 KiB in the log before they move to the file: fewer, and the indexes' pages move there again and again."""
+_WRITERS_CACHE_KIB = 16_384
+"""A page of a sync touches each index in hundreds of places."""
 
 
 def show(connection: sqlite3.Connection) -> None:
@@ -109,6 +113,7 @@ class Database:
             connection.close()
             raise
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         return connection
 
     def _connection(self) -> sqlite3.Connection:
@@ -185,6 +190,8 @@ class Database:
         """
         # SQLite lets one writer in, and others ask again in steps of milliseconds; here they wait in line.
         with self._in_use() as connection, self._writing:
+            if getattr(self._local, "durable", None) is None:
+                connection.execute(f"PRAGMA cache_size = -{_WRITERS_CACHE_KIB}")
             if getattr(self._local, "durable", None) is not durable:
                 connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._local.durable = durable

@@ -63,7 +63,9 @@ class Stepwise:
             self._watch(Migrating("what meetings are found by", min(place, last), total))
         done = last
         for sql in INDEXES:
-            self._make(connection, sql, Migrating("an index for each order", done, total))
+            name = sql.removeprefix("CREATE INDEX IF NOT EXISTS ").partition(" ")[0]
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is None:
+                self._make(connection, sql, Migrating("an index for each order", done, total))
             done += last // 5
         self._make(connection, "", Migrating("counters", done, total))
 

@@ -46,7 +46,8 @@ class Recorder:
         may be late or repeated, and only moves states forward. `queue`: what becomes available is queued with it.
         `now` in unix seconds.
         """
-        with self._database.write(visible=False) as connection:
+        # What a service tells when asked, it tells again after a power cut.
+        with self._database.write(visible=False, durable=not authoritative) as connection:
             return self.merge(connection, account, provider, listing, now, authoritative=authoritative, queue=queue)
 
     def merge(

@@ -52,10 +52,6 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS meetings_by_deadline ON meetings (summary_deadline, id, account, facets)",
     "CREATE INDEX IF NOT EXISTS meetings_by_account ON meetings (account, id, facets)",
     "CREATE INDEX IF NOT EXISTS meetings_of_by_start ON meetings (account, started_at, id, facets)",
-    "CREATE INDEX IF NOT EXISTS meetings_of_by_title ON meetings (account, title COLLATE NOCASE, id, facets)",
-    "CREATE INDEX IF NOT EXISTS meetings_of_by_state ON meetings (account, summary_state, id, facets)",
-    "CREATE INDEX IF NOT EXISTS meetings_of_by_size ON meetings (account, summary_size, id, facets)",
-    "CREATE INDEX IF NOT EXISTS meetings_of_by_deadline ON meetings (account, summary_deadline, id, facets)",
     "CREATE INDEX IF NOT EXISTS assets_transcripts ON assets (kept) WHERE kind = 'transcript'",
     "CREATE INDEX IF NOT EXISTS meetings_by_facets ON meetings (facets, account)",
 )

@@ -1,0 +1,209 @@
+"""A ledger of an older version is brought up in steps: told, interrupted and gone on with, and never broken."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.vault.ledger.test_reading import fill
+from vault.errors import LedgerError
+from vault.ledger import Ledger, migrating
+from vault.ledger.migrating import Migrating
+from vault.ledger.schema import MIGRATIONS
+from vault.views import SORTS, Query
+
+COPIED = ("meetings", "assets", "transfers", "events", "accounts")
+OPEN = """
+import sys, time
+from pathlib import Path
+from vault.ledger import Ledger, migrating
+migrating._MEETINGS_AT_ONCE = 3
+def watch(now):
+    print(now.done, flush=True)
+    time.sleep(float(sys.argv[2]))
+Ledger(Path(sys.argv[1]), on_migration=watch).close()
+print("done", flush=True)
+"""
+
+
+class StopHere(Exception):
+    """What a person's wish to stop is passed on by."""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[object]]:
+    """A ledger of version 3 as bytes, and what lists of it show."""
+    folder = tmp_path_factory.mktemp("made")
+    ledger = Ledger(folder / "new.db")
+    fill(ledger)
+    shown = told_by(ledger)
+    ledger.close()
+    with closing(sqlite3.connect(folder / "old.db", isolation_level=None)) as connection:
+        for script in MIGRATIONS[:3]:
+            assert script is not None
+            connection.executescript(script)
+        connection.execute("ATTACH ? AS new", (str(folder / "new.db"),))
+        for table in COPIED:
+            columns = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
+            names = ", ".join(columns)
+            connection.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM new.{table}")
+        connection.execute("DETACH new")
+        connection.execute("PRAGMA user_version = 3")
+    return (folder / "old.db").read_bytes(), shown
+
+
+@pytest.fixture
+def old(both: tuple[bytes, list[object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(migrating, "_MEETINGS_AT_ONCE", 7)
+    (tmp_path / "ledger.db").write_bytes(both[0])
+    return tmp_path / "ledger.db"
+
+
+def told_by(ledger: Ledger) -> list[object]:
+    """What a ledger shows, in every order and by every way."""
+    queries = [Query(sort=sort, text=text) for sort in SORTS for text in ("", "board", "b")]
+    queries += [Query(faults=True), Query(at_risk=True), Query(account="rooms")]
+    lists = [(ledger.reader.page(query, 0, 999), ledger.reader.counted(query)) for query in queries]
+    return [*lists, ledger.reader.totals(), ledger.reader.account("advice"), ledger.reader.transfers(99)]
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    return number
+
+
+def test_it_shows_the_same_afterwards(old: Path, both: tuple[bytes, list[object]]) -> None:
+    told: list[Migrating] = []
+    ledger = Ledger(old, on_migration=told.append)
+    assert told_by(ledger) == both[1]
+    ledger.close()
+    assert [now.done for now in told] == sorted(now.done for now in told)
+    assert 0 < told[0].done < told[-1].done <= told[-1].total
+    assert {now.words for now in told} == {"what meetings are found by", "an index for each order", "counters"}
+    assert version(old) == len(MIGRATIONS)
+    again: list[Migrating] = []
+    Ledger(old, on_migration=again.append).close()
+    assert again == []
+
+
+def test_it_is_interrupted_anywhere_and_goes_on(old: Path, both: tuple[bytes, list[object]]) -> None:
+    reached: list[int] = []
+
+    def watch(now: Migrating) -> None:
+        reached.append(now.done)
+        if len(reached) % 2 == 0:
+            raise StopHere
+
+    openings = 0
+    while openings < 40:
+        openings += 1
+        try:
+            Ledger(old, on_migration=watch).close()
+            break
+        except StopHere:
+            assert version(old) == 3
+    assert openings > 9
+    assert reached == sorted(reached)
+    ledger = Ledger(old)
+    assert told_by(ledger) == both[1]
+    ledger.close()
+    assert version(old) == len(MIGRATIONS)
+
+
+def test_it_is_interrupted_within_an_index(
+    old: Path, both: tuple[bytes, list[object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "_OPERATIONS_BETWEEN", 50)
+    seen = 0
+
+    def watch(now: Migrating) -> None:
+        nonlocal seen
+        seen += now.words == "counters"
+        if seen == 3:
+            raise StopHere
+
+    with pytest.raises(StopHere):
+        Ledger(old, on_migration=watch)
+    assert version(old) == 3
+    ledger = Ledger(old)
+    assert told_by(ledger) == both[1]
+    ledger.close()
+
+
+def test_what_an_older_process_writes_meanwhile_is_not_lost(old: Path) -> None:
+    calls = 0
+
+    def watch(now: Migrating) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            with closing(sqlite3.connect(old, isolation_level=None)) as connection:
+                sql = "UPDATE meetings SET title = 'Changed by an older one', words = 'changed' WHERE id = 1"
+                connection.execute(sql)
+                connection.execute("UPDATE assets SET state = 'failed' WHERE meeting_id = 1")
+        if calls == 14:
+            with closing(sqlite3.connect(old, isolation_level=None)) as connection:
+                connection.execute(
+                    """INSERT INTO meetings (account, meeting, provider, title, first_seen, last_seen)
+                    VALUES ('advice', 'late', 'flexperto', 'Written by an older one', 1, 1)"""
+                )
+
+    ledger = Ledger(old, on_migration=watch)
+    assert calls > 14
+    [changed, written] = ledger.reader.page(Query(text="older one", sort="title", descending=False), 0, 9)
+    assert (changed.title, written.title) == ("Changed by an older one", "Written by an older one")
+    assert changed.key in {row.key for row in ledger.reader.page(Query(faults=True), 0, 99)}
+    ledger.close()
+
+
+def test_one_that_is_killed_goes_on(old: Path, both: tuple[bytes, list[object]]) -> None:
+    for lines in (1, 9, 12):
+        process = subprocess.Popen(
+            [sys.executable, "-c", OPEN, str(old), "0.001"], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            for _ in range(lines):
+                assert process.stdout.readline()
+            os.kill(process.pid, signal.SIGKILL)
+        process.wait(30)
+        assert version(old) in (3, len(MIGRATIONS))
+    ledger = Ledger(old)
+    assert told_by(ledger) == both[1]
+    ledger.close()
+
+
+def test_several_processes_at_once(old: Path, both: tuple[bytes, list[object]]) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPEN, str(old), "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=Path(__file__).parents[3],
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        out, err = process.communicate(timeout=60)
+        assert err == b""
+        assert out.endswith(b"done\n")
+    ledger = Ledger(old)
+    assert told_by(ledger) == both[1]
+    ledger.close()
+
+
+def test_a_fault_on_the_way_is_told_and_leaves_the_old_one(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrating, "INDEXES", ("CREATE INDEX IF NOT EXISTS broken ON nowhere (id)",))
+    with pytest.raises(LedgerError, match="no such table"):
+        Ledger(old)
+    assert version(old) == 3
+    monkeypatch.undo()
+    Ledger(old).close()
+    assert version(old) == len(MIGRATIONS)
