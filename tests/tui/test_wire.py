@@ -57,4 +57,5 @@ async def test_random_sessions_look_the_same(
         await pilot.pause()
         same()
     assert app.frames > 15
+    assert twin.whole
     assert sum(twin.tap.sizes) < twin.stock_bytes

@@ -11,6 +11,8 @@ from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import RenderableType
 from rich.style import Style
+from textual._compositor import LayoutUpdate
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -88,8 +90,12 @@ class Twin:
         for stream in (self._stock_stream, pyte.Stream(self.wired)):
             stream.feed("\x1b[?7l")
         self.stock_bytes = 0
+        self.whole = False
+        """Whether a frame of this size was drawn. Until then a terminal without the wire shows what it has got."""
 
     def draw(self, update: Update, console: Any) -> None:
+        size = Size(self.stock.columns, self.stock.lines)
+        self.whole |= isinstance(update, LayoutUpdate) and update.region == size.region
         words = _as_textual_writes(update, console)
         self.stock_bytes += len(words.encode())
         self._stock_stream.feed(words)
@@ -101,10 +107,13 @@ class Twin:
             screen.reset()
             screen.reset_mode(7, private=True)
         self.glass.forget()
+        self.whole = False
 
     def differences(self) -> list[str]:
         """Where the two differ, in words; rows with characters whose width is in doubt are compared to the frame."""
-        found = []
+        found: list[str] = []
+        if not self.whole:
+            return found
         dirty = self.stock.dirty | self.wired.dirty
         for y in sorted(y for y in dirty if y < self.stock.lines):
             if self.stock.buffer[y] == self.wired.buffer[y]:
