@@ -42,7 +42,9 @@ bench: $(VENV)/.dev ## measure, beside public tools
 	$(BIN)/python -m tests.bench
 
 soak: $(VENV)/.dev ## the long campaigns
-	REELDESK_KILLS=300 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n auto tests/vault tests/providers
+	REELDESK_KILLS=300 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n auto tests/vault tests/providers \
+		tests/tui/test_hostile_titles.py tests/tui/test_wire.py tests/e2e/test_canary.py tests/e2e/test_canary_desk.py \
+		tests/e2e/test_terminal_wire.py tests/e2e/test_terminal_stall.py
 
 lock: $(VENV)/.dev ## renew the locked requirements
 	$(BIN)/python -m pip install --quiet uv
