@@ -13,16 +13,22 @@ from vault.ledger.queueing import Transfers
 from vault.ledger.reading import Reader
 from vault.ledger.recording import Recorder
 from vault.ledger.saving import Views
+from vault.operator import this_process
 from vault.sealing import Sealer
 
 
 class Ledger:
     """The ledger's verbs, by what they are about. Usable from any thread. Raises LedgerError with words."""
 
-    def __init__(self, path: Path, *, on_migration: Watcher = lambda _: None) -> None:
-        """`on_migration` is told how a ledger of an older version is brought up, and may raise to interrupt that."""
+    def __init__(self, path: Path, *, on_migration: Watcher = lambda _: None, process: str | None = None) -> None:
+        """`on_migration` is told how a ledger of an older version is brought up, and may raise to interrupt that.
+
+        `process`: who the log of events says wrote, user@host; None: whoever runs this.
+        """
         sealer = Sealer(path.with_name("links.key"))
-        self._database = Database(path, on_migration=on_migration)
+        self._database = Database(
+            path, on_migration=on_migration, process=this_process() if process is None else process
+        )
         self.recorder = Recorder(self._database, sealer)
         self.reader = Reader(self._database, sealer)
         self.transfers = Transfers(self._database)

@@ -14,8 +14,9 @@ from vault.errors import Overtaken
 from vault.ledger import summaries
 from vault.ledger.chosen import Chosen, ids_of
 from vault.ledger.database import Database, show
-from vault.ledger.recording import add_event
+from vault.ledger.events import By, add_event, proof_facts
 from vault.proof import Proof
+from vault.views import LocalState
 
 STALE_AFTER_S = 15.0
 """A running transfer without a beat for so long belongs to nobody any more."""
@@ -269,7 +270,9 @@ class Claims:
                 (proof.size, proof.size, now, words, claim.asset_id),
             )
             told = f"fetched from {proof.source}, SHA-256 {proof.sha256}; {words}"
-            add_event(connection, now, str(claim.identity), "fetched", told)
+            path = connection.execute("SELECT path FROM assets WHERE id = ?", (claim.asset_id,)).fetchone()["path"]
+            facts = proof_facts(LocalState.HELD, proof) | {"path": path, "attempts": claim.attempts}
+            add_event(connection, now, str(claim.identity), "fetched", told, facts, by=By.WORKER)
             summaries.refresh_of(connection, claim.asset_id)
 
     def fail(
@@ -290,7 +293,7 @@ class Claims:
                 (state, words, again_at or 0, ended_at, attempts, reached, reached, now, claim.asset_id),
             )
             if again_at is None:
-                add_event(connection, now, str(claim.identity), "failed", words)
+                add_event(connection, now, str(claim.identity), "failed", words, {"attempts": attempts}, by=By.WORKER)
             summaries.refresh_of(connection, claim.asset_id)
 
     def mark_wrong(self, claim: Claim) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from providers.models import Asset, Listing, Meeting, RemoteState, StateChange
 from vault.ledger import summaries
+from vault.ledger.events import By, Fact, NewEvent, add_events, moment
 from vault.ledger.known import Known
 from vault.ledger.rows import seconds
 from vault.sealing import Sealer
@@ -57,7 +58,7 @@ class Merge:
         """Meetings that are known to be further than this listing says: its words for them are older, too."""
         self._counted: set[str] = set()
         """New assets that their new meeting's summary knows of already."""
-        self._events: list[tuple[float, str, str, str]] = []
+        self._events: list[NewEvent] = []
         self._seen: dict[str, list[tuple[float, int]]] = {"meetings": [], "assets": []}
         self._texts: list[tuple[int, str]] = []
         self.new = 0
@@ -73,11 +74,13 @@ class Merge:
             self.change(change)
         for table, seen in self._seen.items():
             self._connection.executemany(f"UPDATE {table} SET last_seen = ? WHERE id = ?", seen)
-        self._connection.executemany("INSERT INTO events (at, identity, what, words) VALUES (?, ?, ?, ?)", self._events)
+        if self._events:
+            add_events(self._connection, self._events)
         summaries.add_texts(self._connection, self._texts)
 
-    def _note(self, identity: str, what: str, words: str) -> None:
-        self._events.append((self._now, identity, what, words))
+    def _note(self, identity: str, what: str, words: str, facts: Mapping[str, Fact]) -> None:
+        told = {**facts, "told by": "webhook" if self._announced else "answer" if self._truth else "event"}
+        self._events.append(NewEvent(self._now, identity, what, words, told, By.SERVICE))
 
     def meeting(self, meeting: Meeting) -> None:
         """Merge a meeting."""
@@ -161,7 +164,15 @@ class Merge:
         if identity not in self._counted:
             self.touched.add(meeting_id)
         words = asset.provider_state or asset.state
-        self._note(identity, "seen", f"first seen, the service says {words}")
+        deadline = seconds(asset.deadline)
+        facts: dict[str, Fact] = {
+            "state": str(asset.state),
+            "provider_state": asset.provider_state,
+            "size": asset.size,
+            "checksum": asset.checksum.stated if asset.checksum else None,
+            "deadline": None if deadline is None else moment(deadline),
+        }
+        self._note(identity, "seen", f"first seen, the service says {words}", facts)
         if asset.state.downloadable:
             self.became_available.append(identity)
 
@@ -179,7 +190,8 @@ class Merge:
         stated = values.get("checksum")
         if known["checksum"] and stated and stated != known["checksum"]:
             words = f"the service now states another checksum: {asset.checksum.stated if asset.checksum else ''}"
-            self._note(known["identity"], "changed", words)
+            facts = {"checksum": asset.checksum.stated if asset.checksum else None, "before": known["checksum_stated"]}
+            self._note(known["identity"], "changed", words, facts)
         self._update("assets", known, values)
 
     def _facts(self, asset: Asset) -> dict[str, object]:
@@ -254,7 +266,8 @@ class Merge:
     def _note_state(self, identity: str, before: RemoteState, after: RemoteState, word: str) -> None:
         if before is after:
             return
-        self._note(identity, "state", f"the service says {word or after} (was {before})")
+        facts = {"state": str(after), "before": str(before), "provider_state": word}
+        self._note(identity, "state", f"the service says {word or after} (was {before})", facts)
         if after.downloadable and not before.downloadable:
             self.became_available.append(identity)
 

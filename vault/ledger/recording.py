@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from providers.models import AssetId, Listing
 from vault.ledger import summaries
 from vault.ledger.database import Database, show
+from vault.ledger.events import By
 from vault.ledger.lining_up import enqueue
 from vault.ledger.merging import Merge
 from vault.sealing import Sealer
@@ -71,18 +72,12 @@ class Recorder:
             merge.changed |= add_catchup(connection, account, catchup.room, catchup.text, now)
         if queue:
             wanted = (AssetId.parse(text) for text in merge.became_available)
-            enqueue(connection, (identity for identity in wanted if identity.kind.fetchable), now)
+            fetchable = (identity for identity in wanted if identity.kind.fetchable)
+            enqueue(connection, fetchable, now, by=By.WORKER)
         summaries.refresh(connection, merge.touched)
         if merge.changed:
             show(connection)
         return Recorded(len(listing.meetings), len(listing.assets), merge.new, tuple(merge.became_available))
-
-
-def add_event(connection: sqlite3.Connection, now: float, identity: str, what: str, words: str) -> None:
-    """One line of an asset's custody trail, inside the caller's transaction."""
-    connection.execute(
-        "INSERT INTO events (at, identity, what, words) VALUES (?, ?, ?, ?)", (now, identity, what, words)
-    )
 
 
 def add_catchup(connection: sqlite3.Connection, account: str, room: str, text: str, now: float) -> bool:

@@ -17,7 +17,7 @@ from vault.ledger.migrating import Migrating
 from vault.ledger.schema import MIGRATIONS
 from vault.views import SORTS, Query
 
-COPIED = ("meetings", "assets", "transfers", "events", "accounts")
+COPIED = ("meetings", "assets", "transfers", "accounts")
 OPEN = """
 import sys, time
 from pathlib import Path
@@ -52,6 +52,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[object]]
             columns = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
             names = ", ".join(columns)
             connection.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM new.{table}")
+        connection.execute(
+            """INSERT INTO main.events (id, at, identity, what, words)
+            SELECT number, 1, identity, what, json_extract(body, '$.words') FROM new.events"""
+        )
         connection.execute("DETACH new")
         connection.execute("PRAGMA user_version = 3")
     return (folder / "old.db").read_bytes(), shown
