@@ -4,6 +4,8 @@ Times are unix seconds (UTC). A meeting's `summary_*` columns repeat what its as
 sort and filter of the list is served from an index; `vault.ledger.summaries` keeps them in step.
 """
 
+from vault.ledger import schema_risk
+
 STEPWISE = None
 """Stands for a migration that `vault.ledger.migrating` makes in steps."""
 
@@ -176,4 +178,5 @@ MIGRATIONS: tuple[str | None, ...] = (
     );
     """,
     STEPWISE,
+    schema_risk.SCRIPT,
 )
