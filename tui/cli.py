@@ -19,6 +19,7 @@ from tui.commandline import (
     notify,
     opening,
     proving,
+    risking,
     syncing,
     working,
 )
@@ -31,6 +32,7 @@ _FAMILIES = (
     demo,
     syncing,
     listing,
+    risking,
     fetching,
     proving,
     catchup,

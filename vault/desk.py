@@ -32,6 +32,7 @@ from vault.keeping import Keeping, Verification
 from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
 from vault.managing import Managing
+from vault.risk import Risk
 from vault.searching import Searching
 from vault.secrets import Secrets, secrets_of
 from vault.syncing import Syncing, SyncReport
@@ -82,6 +83,8 @@ class Desk:
         self._fetching = Fetching(ledger, self._keeping, now)
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
         """What came by webhook, and where it is to come."""
+        self.risk = Risk(config, ledger, now)
+        """What is lost first, and whether time and room suffice."""
         self.search = Searching(ledger)
         """Counts, what a search looks through, saved views."""
         self.queued: Callable[[], None] = lambda: None

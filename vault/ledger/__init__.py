@@ -12,6 +12,8 @@ from vault.ledger.migrating import Watcher
 from vault.ledger.queueing import Transfers
 from vault.ledger.reading import Reader
 from vault.ledger.recording import Recorder
+from vault.ledger.risking import Pending
+from vault.ledger.ruling import Rules
 from vault.ledger.saving import Views
 from vault.operator import this_process
 from vault.sealing import Sealer
@@ -37,6 +39,8 @@ class Ledger:
         self.deliveries = Deliveries(self._database, sealer, self.recorder)
         self.hooks = Hooks(self._database)
         self.index = Index(self._database)
+        self.rules = Rules(self._database)
+        self.pending = Pending(self._database)
         self.views = Views(self._database)
 
     def change_number(self) -> int:

@@ -255,8 +255,11 @@ class Claims:
                 (proof.to_json(), proof.sha256, proof.size, claim.asset_id),
             )
 
-    def commit(self, claim: Claim, proof: Proof, now: float) -> None:
-        """The file lies under its final name and is proven. After a power cut `prepare` and the file tell the same."""
+    def commit(self, claim: Claim, proof: Proof, now: float, *, arrived: int | None = None) -> None:
+        """The file lies under its final name and is proven. After a power cut `prepare` and the file tell the same.
+
+        `arrived`: bytes that came with this claim, for the rate that is observed.
+        """
         with self._database.write(durable=False) as connection:
             check(connection, claim)
             connection.execute(
@@ -266,8 +269,8 @@ class Claims:
             words = "; ".join(check.words for check in proof.checks)
             connection.execute(
                 """UPDATE transfers SET state = 'done', received = ?, total = ?, ended_at = ?, words = ?, owner = '',
-                rate = NULL WHERE asset_id = ?""",
-                (proof.size, proof.size, now, words, claim.asset_id),
+                rate = NULL, arrived = ? WHERE asset_id = ?""",
+                (proof.size, proof.size, now, words, arrived, claim.asset_id),
             )
             told = f"fetched from {proof.source}, SHA-256 {proof.sha256}; {words}"
             path = connection.execute("SELECT path FROM assets WHERE id = ?", (claim.asset_id,)).fetchone()["path"]

@@ -306,7 +306,7 @@ class Queue:
             return await provider.locate(asset)
 
         def commit(proof: Proof) -> None:
-            self._ledger.claims.commit(claim, proof, self._now().timestamp())
+            self._ledger.claims.commit(claim, proof, self._now().timestamp(), arrived=meter.arrived)
             part.close()
 
         throttles = (self._throttle, self._throttle_of(claim.identity.account))
