@@ -1,8 +1,9 @@
 """The log of events: every fact that matters, in the order in which they were established, each chained to the last.
 
-An event's body is JSON with sorted keys, no spaces and nothing escaped that need not be, in UTF-8; its link is
-SHA-256 over the link before it (64 lower-case hex digits), a line feed and the body. The link before the first is
-made of the ledger's own name, a random number. Anyone can follow that with `sha256sum`.
+An event's body is JSON with sorted keys, no spaces and nothing escaped that need not be, in UTF-8. Its link is SHA-256
+over the link before it, a line feed and the body's own SHA-256, both as 64 lower-case hex digits: so that one can show
+where an event stands in the log without showing the others. The link before the first is made of the ledger's own
+name, a random number. Anyone can follow that with `sha256sum`.
 """
 
 import hashlib
@@ -107,9 +108,14 @@ def canonical(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def link(before: bytes, body: str) -> bytes:
+def link(before: bytes, body: str | bytes) -> bytes:
     """An event's link, from the one before it and its body."""
-    return hashlib.sha256(f"{before.hex()}\n{body}".encode()).digest()
+    return link_of_digest(before, hashlib.sha256(body.encode() if isinstance(body, str) else body).digest())
+
+
+def link_of_digest(before: bytes, digest: bytes) -> bytes:
+    """The same from the body's SHA-256 alone."""
+    return hashlib.sha256(f"{before.hex()}\n{digest.hex()}".encode()).digest()
 
 
 def first_link(ledger: str) -> bytes:

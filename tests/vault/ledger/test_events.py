@@ -34,7 +34,7 @@ def assert_chained(path: Path) -> list[dict[str, object]]:
     link = first_link(ledger).hex()
     found = rows(path)
     for place, (number, body, chain) in enumerate(found, 1):
-        link = hashlib.sha256(link.encode() + b"\n" + body.encode()).hexdigest()
+        link = hashlib.sha256(f"{link}\n{hashlib.sha256(body.encode()).hexdigest()}".encode()).hexdigest()
         assert (number, chain.hex(), json.loads(body)["number"]) == (place, link, place)
     assert (count, head.hex()) == (len(found), link)
     return [json.loads(body) for _, body, _ in found]
