@@ -162,6 +162,10 @@ class Desk:
         """Grows when anyone, in any process, changed what lists show."""
         return self._ledger.change_number()
 
+    def data_version(self) -> int:
+        """Another number whenever anything was written but by this very thread: the cheapest look there is."""
+        return self._ledger.data_version()
+
     def note_trouble(self, account: str, words: str) -> None:
         """Write down why an account cannot be worked with now; "" when it can again."""
         self._ledger.history.asked(account, words, self.now().timestamp())

@@ -16,6 +16,7 @@ from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -56,7 +57,9 @@ def test_textual_is_as_it_was() -> None:
     assert "self._file = sys.__stderr__" in source
     assert "terminal_size = self._get_terminal_size()" in source, "asked for when the window's size changes"
     assert "getincrementaldecoder" in vars(linux_driver), "X10 mouse bytes are tolerated there (tui/guard.py)"
-    assert WireDriver.run_input_thread is LinuxDriver.run_input_thread
+    assert "self.exit_event.set()" in inspect.getsource(LinuxDriver.disable_input), "it wakes whoever reads keys"
+    assert "self.run_input_thread()" in source
+    assert list(inspect.signature(XTermParser.__init__).parameters) == ["self", "debug"]
     assert WiredApp().get_driver_class() is WireDriver
 
 

@@ -164,6 +164,12 @@ class Database:
         with self._in_use() as connection:
             yield connection
 
+    def version(self) -> int:
+        """Another number whenever anything was written but by this very thread. Some 10 µs."""
+        with self._in_use() as connection:
+            number: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        return number
+
     @contextmanager
     def listing(self) -> Iterator[sqlite3.Connection]:
         """A connection for reading lists, which `interrupt` interrupts. Raises Superseded then."""
