@@ -167,6 +167,7 @@ class DeskApp(WiredApp, RunsEngine, LeavesDesk):
         snapshot = self.context.engine.snapshot()
         changed, self._revision = snapshot.revision != self._revision, snapshot.revision
         screen.see(snapshot, changed=changed)
+        screen.tell_rate()
 
     def _minute(self) -> None:
         screen = self.mode_screen()
