@@ -18,6 +18,7 @@ from tui.context import FAULTS, Context, words_of
 from tui.label import plain, rate
 from tui.widgets.bars import Bar, KeyBar, ModeBar, StatusBar
 from tui.wire.app import WiredApp
+from vault.errors import Superseded
 
 if TYPE_CHECKING:
     from vault.engine import Snapshot
@@ -78,6 +79,8 @@ class ModeScreen(Screen[None]):
     async def _in_words(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
+        except Superseded:
+            pass  # what took its place is being read
         except FAULTS as error:
             self.say(words_of(error), "bad")
         except NoMatches:

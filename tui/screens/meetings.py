@@ -54,7 +54,7 @@ class MeetingsScreen(ModeScreen):
             Pane(self.context, id="pane"),
             id="body",
         )
-        yield Filter(self._known, id="filter")
+        yield Filter(self._known, self.focus_first, id="filter")
         yield Lines(id="dock", focusable=False)
 
     @property
@@ -203,13 +203,9 @@ class MeetingsScreen(ModeScreen):
         if event.text != self.narrowing.text:
             self._narrow(replace(self.narrowing, text=event.text))
 
-    def on_input_submitted(self) -> None:
-        """Keep the filter, go to the rows."""
-        self.focus_first()
-
     def focus_first(self) -> None:
         """The rows."""
-        self.table.focus()
+        self.set_focus(self.table)  # At once: `focus()` would let the next key of a burst pass by.
 
     def _known(self) -> Known:
         views = self._accounts
@@ -245,13 +241,13 @@ class MeetingsScreen(ModeScreen):
     async def _go_to(self, text: str) -> None:
         day = parse(f"on:{text}", now=self.context.now()).query
         moved = self.base.sort != "start"
-        if moved:
-            self.narrowing = self.narrowing.sorted_by("start")
-        query = self.narrowing.parsed(self.context.now()).query
+        narrowing = self.narrowing.sorted_by("start") if moved else self.narrowing
+        query = narrowing.parsed(self.context.now()).query
         row, there = await self.context.read(nearest, self.context.desk, query, day)
         if row is None:
             self.say("nothing that is listed says when it began", "warn")
             return
+        self.narrowing = narrowing
         self.table.aim(row.key)
         self._list()
         began = label.when(row.started_at)

@@ -61,7 +61,7 @@ class ViewsScreen(ModalScreen[Picked | None]):
         for number, view in enumerate(self._views.values(), start=1):
             digit = f" {number} " if number < 10 else "   "
             name = cut(plain(view.name), 24)
-            about = f"{view.text or 'everything'}  by {view.sort} {'down' if view.descending else 'up'}"
+            about = f"{view.text or 'everything'}, by {view.sort} {'down' if view.descending else 'up'}"
             shown = cut(plain(about), max(width - len(digit) - 26, 4))
             rows.append(Row(((digit, "dim"), (f"{name:<24}  ", "strong"), (shown, "dim")), view.name))
         return rows

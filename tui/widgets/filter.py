@@ -13,17 +13,21 @@ from tui.narrowing import Completing, completing, hint
 from tui.widgets.bars import Bar
 from vault.query import Known, Problem
 
-PLACEHOLDER = "words in title, people, ids … or state:failed before:2026-11 -word; tab completes"
+PLACEHOLDER = "words in title, people, ids; state:failed before:2026-11 -word; tab completes"
 
 
 class FilterInput(Input):
-    """Typed in; tab and the arrows are the filter's."""
+    """Typed in; tab, enter and the arrow down are the filter's."""
 
+    # Before the input gets them: what comes in one burst behind enter is for the rows.
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]  # Textual's own type is wider
-        Binding("tab", "complete(1)", show=False),
-        Binding("shift+tab", "complete(-1)", show=False),
-        Binding("down", "leave", show=False),
+        Binding("tab", "complete(1)", show=False, priority=True),
+        Binding("shift+tab", "complete(-1)", show=False, priority=True),
+        Binding("enter,down", "leave", show=False, priority=True),
+        Binding("escape", "screen.perform('back')", show=False, priority=True),
     ]
+
+    leave: Callable[[], None]
 
     class Completed(Message):
         """Another completion is wanted: the next, or (-1) the one before."""
@@ -37,12 +41,12 @@ class FilterInput(Input):
         self.post_message(self.Completed(by))
 
     def action_leave(self) -> None:
-        """To the rows, as enter does."""
-        self.post_message(self.Submitted(self, self.value))
+        """To the rows; what was typed goes on to hold."""
+        self.leave()
 
 
 class Filter(Vertical):
-    """Shown from `open` until it is empty and left. `problems` come from outside, where the text is understood."""
+    """Shown from `open` until it is empty and left. `known()`: what can be named; `leave()`: to the rows."""
 
     class Changed(Message):
         """Another text was typed."""
@@ -51,9 +55,10 @@ class Filter(Vertical):
             super().__init__()
             self.text = text
 
-    def __init__(self, known: Callable[[], Known], *, id: str) -> None:  # noqa: A002  # Textual's own name
+    def __init__(self, known: Callable[[], Known], leave: Callable[[], None], *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
         self._known = known
+        self._leave = leave
         self._problems: Sequence[Problem] = ()
         self._completing: Completing | None = None
 
@@ -64,6 +69,7 @@ class Filter(Vertical):
 
     def on_mount(self) -> None:
         """The cursor does not blink: that would be two writes a second."""
+        self.input.leave = self._leave
         self.input.cursor_blink = False
         self.display = False
 
@@ -123,14 +129,13 @@ class Filter(Vertical):
     def on_filter_input_completed(self, event: FilterInput.Completed) -> None:
         """Put the next one in."""
         event.stop()
-        going = self._completing
-        if going is None or len(going.found.choices) == 1:
-            going = completing(self.text, self.input.cursor_position, self._known())
+        going = self._completing or completing(self.text, self.input.cursor_position, self._known())
         if going is None:
             return
-        self._completing = going.step(event.by)
-        self.input.value = self._completing.value
-        self.input.cursor_position = self._completing.cursor
+        going = going.step(event.by)
+        self._completing = going if len(going.found.choices) > 1 else None  # behind the only one it goes on anew
+        self.input.value = going.value
+        self.input.cursor_position = going.cursor
         self._say()
 
     def on_descendant_focus(self) -> None:

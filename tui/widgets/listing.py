@@ -68,6 +68,8 @@ class Listing(Inked, Generic[Row], can_focus=True):
         self._key: Hashable | None = None
         self._steered = False
         """Whether a person moved the cursor: until then it stays at the top of a list that still fills."""
+        self._home: Hashable | None = None
+        """The row that the cursor was on before what is listed left it out; it goes back there, unless it was moved."""
         self._loads: Source[Row] | None = None
         """The source that is being read anew; None: none is."""
         self._stale = False
@@ -103,9 +105,10 @@ class Listing(Inked, Generic[Row], can_focus=True):
     def show(self, source: Source[Row], *, keep: bool = True, or_top: bool = False) -> None:
         """Show other rows. The cursor stays on its row where that is among them; without `keep` it goes to the top.
 
-        Where its row is not among them it stays in its place, or (`or_top`) goes to the top.
+        Where its row is not among them it stays in its place, or (`or_top`) goes to the top, to come back later.
         """
         self._steered = self._steered and keep
+        self._home = self._home if keep else None
         if self._loads == source and keep:
             self._stale = True  # read once more, when it is read: or it never would be, in a ledger that grows
             return
@@ -124,7 +127,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """Put the cursor on a row."""
         if not self.total:
             return
-        self._steered = True
+        self._steered, self._home = True, None
         self._to_end = not self.count.exact and index >= self.total - 1
         index = min(max(index, 0), self.total - 1)
         before, self.cursor = self.cursor, index
@@ -143,7 +146,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
 
     def aim(self, key: Hashable) -> None:
         """The cursor is to be on this row; `show` or `reload` takes it there."""
-        self._key, self._steered = key, True
+        self._key, self._steered, self._home = key, True, None
 
     # Loading -----------------------------------------------------------------------------------------------------
 
@@ -158,9 +161,11 @@ class Listing(Inked, Generic[Row], can_focus=True):
     def _spot(self, *, or_top: bool) -> Spot[Row]:
         line = self.cursor - self._top
         row = self.current
+        key = self._key if self._steered else None
+        key = self._home if or_top and self._home is not None else key
         return Spot(
-            key=self._key if self._steered else None,
-            row=row if row is not None and self._source.key(row) == self._key else None,
+            key=key,
+            row=row if row is not None and self._source.key(row) == key else None,
             index=self.cursor if self._steered and not or_top else 0,
             line=line if 0 <= line < self._room else 0,
             room=self._room,
@@ -189,8 +194,9 @@ class Listing(Inked, Generic[Row], can_focus=True):
         count = loaded.count
         if same and not count.exact:
             count = Count(max(count.number, self.total), exact=False)
-        if or_top and loaded.found is False:
-            self._steered = self.cursor != start
+        if or_top and loaded.found is not None:
+            self._home = None if loaded.found or self.cursor != start else spot.key
+            self._steered = loaded.found or self.cursor != start
         # Keys pressed meanwhile count from where the cursor comes to stand.
         cursor = min(max(loaded.cursor + self.cursor - start, 0), max(count.number - 1, 0))
         self._swap(loaded, count, cursor, keep_key=spot.key is not None and loaded.found is None)
