@@ -173,6 +173,7 @@ class DeskApp(WiredApp, RunsEngine, LeavesDesk):
         self._seen = (screen, snapshot, rate)
         changed, self._revision = snapshot.revision != self._revision, snapshot.revision
         screen.see(snapshot, changed=changed)
+        screen.tell_rate()
 
     def _minute(self) -> None:
         screen = self.mode_screen()

@@ -89,6 +89,14 @@ COMMANDS: tuple[Command, ...] = (
     _c("asset.verify", "v", "Verify", "Read the held files again and compare them with their proof.", DESK, _ACT, 2),
     _c("asset.release", "A", "Release", "Let the service delete what is proven here. Asks first.", DESK, _ACT, 3),
     _c("list.mark", "space", "Mark", "Mark or unmark the current meeting and go on.", DESK, _ACT, 9),
+    _c(
+        "list.mark-range",
+        "M,ctrl+@",
+        "Mark range",
+        "Mark all from the meeting that was marked last to this one (ctrl+space does so, too).",
+        DESK,
+        _ACT,
+    ),
     _c("list.unmark", "U", "Unmark all", "Take every mark away.", DESK, _ACT),
     _c("transfer.cancel", "x", "Cancel", "Cancel the transfer.", _RECORDED, _ACT, 10),
     _c("transfer.pause", "p", "Pause", "Pause the transfer, or let it go on.", _RECORDED, _ACT, 11),
@@ -107,7 +115,17 @@ COMMANDS: tuple[Command, ...] = (
     _c(
         "sync", "r", "Sync", "Ask the services now: the selected account, or all.", DESK | TRANSFERS | ACCOUNTS, _ACT, 7
     ),
-    _c("list.filter", "/", "Filter", "Show only meetings with these words; esc clears it.", DESK, _SEE, 4),
+    _c(
+        "list.filter",
+        "/",
+        "Filter",
+        "Show only what fits: words, or state:failed before:2026-11 -word; tab completes, esc clears it.",
+        DESK,
+        _SEE,
+        4,
+    ),
+    _c("list.views", "V", "Views", "Saved filters: pick one, keep this one, forget one.", DESK, _SEE, 17),
+    _c("list.time", "t", "Go to day", "Go to a day: 2026-11-01, 2026-11, yesterday, 30d.", DESK, _SEE, 19),
     _c("list.sort", "s", "Sort", "Sort by start, title, state, size, deadline, account in turn.", DESK, _SEE, 8),
     _c("list.reverse", "S", "Reverse", "Turn the order round.", DESK, _SEE),
     _c("list.faults", "f", "Faults", "Show only where something is wrong.", DESK, _SEE, 6),
@@ -247,6 +265,15 @@ COMMANDS: tuple[Command, ...] = (
     _c("help", "question_mark", "Help", "All keys and signs.", EVERYWHERE | SECRETS, _GO, 90),
     _c("palette", "ctrl+p", "Palette", "Find an action by its words.", EVERYWHERE | SECRETS, _GO, 92, priority=True),
     _c(
+        "line.rate",
+        "",
+        "Line's rate",
+        "Show (or hide) in the status line how many bytes a second the desk sends to the terminal.",
+        EVERYWHERE | SECRETS,
+        _SEE,
+    ),
+    _c("redraw", "ctrl+l", "Redraw", "Write the whole screen again.", EVERYWHERE | SECRETS, _SEE),
+    _c(
         "theme",
         "",
         "Theme",
@@ -287,6 +314,7 @@ _NAMES = {
     "escape": "esc",
     "pagedown": "pgdn",
     "pageup": "pgup",
+    "ctrl+@": "^space",
 }
 
 

@@ -11,7 +11,7 @@ from tui.label import plain
 from tui.rows import next_try, progress_words, wait_words, words_now
 from tui.widgets.ink import Line
 from vault import rules
-from vault.views import AccountView, AssetView, MeetingView, Query, TransferState, TransferView
+from vault.views import AccountView, AssetView, Count, Coverage, MeetingView, Query, TransferState, TransferView
 
 if TYPE_CHECKING:
     from tui.widgets.table import Table
@@ -21,18 +21,18 @@ NO_LINK = "the service gave no link for it"
 
 
 def state_line(
-    query: Query, accounts: Sequence[AccountView], table: "Table[Any]", snapshot: "Snapshot", now: datetime
+    query: Query, text: str, accounts: Sequence[AccountView], table: "Table[Any]", snapshot: "Snapshot", now: datetime
 ) -> Line:
-    """What is listed: account, count, order, narrowing, marks, whether services answer."""
+    """What is listed: account, count, order, narrowing (`text`: what was typed), marks, whether services answer."""
     view = next((each for each in accounts if each.name == query.account), None)
     name = plain(query.account) or "All accounts"
-    place = f"{table.cursor + 1} of {table.total}" if table.total else "none"
+    place = f"{table.cursor + 1:,} of {count_words(table.count)}" if table.total else "none"
     runs: list[tuple[str, str]] = [(f" {name} ", "strong"), (place, "")]
     if table.marks:
         runs.append((f"  {len(table.marks)} marked", "mark"))
     narrowed = [words for words, on in (("faults", query.faults), ("at risk", query.at_risk)) if on]
-    if query.text:
-        narrowed.append(f"with “{plain(query.text)}”")
+    if text:
+        narrowed.append(f"with “{plain(text)}”")
     if narrowed:
         runs.append((f"  only {', '.join(narrowed)}", "warn"))
     runs.append((f"  by {query.sort} {'down' if query.descending else 'up'}", "dim"))
@@ -52,8 +52,22 @@ def state_line(
     return tuple(runs)
 
 
-def empty_words(context: Context, accounts: Sequence[AccountView], query: Query) -> tuple[str, ...]:
-    """Why the list is empty, and what to do next."""
+def count_words(count: Count) -> str:
+    """A number of rows; of one that is not exact, that there are at least so many."""
+    return f"{count.number:,}" + ("" if count.exact else "+")
+
+
+NOT_SEARCHED = "Not searched: what is only in recordings, and in transcripts that are not held."
+
+
+def empty_words(
+    context: Context,
+    accounts: Sequence[AccountView],
+    query: Query,
+    text: str = "",
+    coverage: Coverage | None = None,
+) -> tuple[str, ...]:
+    """Why the list is empty, and what to do next. `coverage`: what was searched for the `text` that was typed."""
     if not accounts:
         return (
             "No account is configured yet.",
@@ -61,15 +75,13 @@ def empty_words(context: Context, accounts: Sequence[AccountView], query: Query)
             "`reeldesk demo` shows everything over emulated services; D leaves for it.",
             f"Accounts are kept in {context.desk.config.path}.",
         )
-    if query.text or query.faults or query.at_risk:
-        good = (
-            "Nothing is wrong."
-            if query.faults
-            else "Nothing is at risk."
-            if query.at_risk
-            else "Nothing has these words."
-        )
-        return (good if not query.text else "Nothing has these words.", "esc shows all again.")
+    if text:
+        narrowed = [words for words, on in (("faults", query.faults), ("at risk", query.at_risk)) if on]
+        alone = f", among {' and '.join(narrowed)} only" if narrowed else ""
+        alone += f", in {plain(query.account)} only" if query.account else ""
+        return (f"Nothing fits this{alone}.", *_searched_words(coverage), "esc shows all again.")
+    if query.faults or query.at_risk:
+        return ("Nothing is wrong." if query.faults else "Nothing is at risk.", "esc shows all again.")
     view = next((each for each in accounts if each.name == query.account), None)
     if view is not None and view.error:
         return (f"Nothing is known of {view.name} yet.", view.error, "r asks again; 6 shows the account.")
@@ -78,6 +90,15 @@ def empty_words(context: Context, accounts: Sequence[AccountView], query: Query)
     if trouble := [f"{each.name}: {each.error}" for each in accounts if each.error]:
         return ("No recordings are known yet.", *trouble, "r asks again; 6 shows the accounts.")
     return ("No recordings are known yet.", "r asks the services now; 6 shows the accounts.")
+
+
+def _searched_words(coverage: Coverage | None) -> tuple[str, ...]:
+    if coverage is None:
+        return ()
+    said = f"{coverage.words[:1].upper()}{coverage.words[1:]}."
+    waiting = coverage.meetings - coverage.searched
+    late = () if not waiting else (f"{label.count(waiting, 'meeting')} not indexed yet: try again in a while.",)
+    return (said, *late, NOT_SEARCHED)
 
 
 def why_not_demo(command: str, context: Context) -> str:
@@ -105,6 +126,8 @@ def why_not_desk(
         return "" if again else "nothing was done yet that could be done again"
     if command == "list.unmark":
         return "" if table.marks else "nothing is marked"
+    if command == "list.mark-range":
+        return "" if table.has_anchor else "no range begins yet: space marks where it does"
     if command == "list.mark":
         return "" if table.current is not None else "there is no meeting to mark"
     if command == "sync":

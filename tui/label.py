@@ -38,6 +38,9 @@ class Glyphs:
     bar_empty: str
     dot: str
     rule: str
+    up: str
+    """From the first to the last."""
+    down: str
 
 
 UNICODE = Glyphs(
@@ -78,6 +81,8 @@ UNICODE = Glyphs(
     bar_empty="─",
     dot="·",
     rule="─",
+    up="▲",
+    down="▼",
 )
 
 ASCII = Glyphs(
@@ -118,6 +123,8 @@ ASCII = Glyphs(
     bar_empty="-",
     dot="-",
     rule="-",
+    up="^",
+    down="v",
 )
 
 STAGE_LETTERS: Mapping[AssetKind, str] = {
@@ -173,9 +180,11 @@ def slack_ink(deadline: datetime | None, now: datetime) -> str:
     return "bad" if left < timedelta(days=1) else "warn" if left < timedelta(days=3) else ""
 
 
-def when_short(at: datetime | None) -> str:
-    """A time for a column, UTC: month, day and minute."""
-    return at.strftime("%m-%d %H:%M") if at else UNKNOWN
+def when_short(at: datetime | None, now: datetime | None = None) -> str:
+    """A time for a column, UTC: month, day and minute; of another year than `now`'s the day alone."""
+    if at is None:
+        return UNKNOWN
+    return at.strftime("%Y-%m-%d" if now is not None and at.year != now.year else "%m-%d %H:%M")
 
 
 def clock(at: datetime | None) -> str:

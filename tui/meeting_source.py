@@ -1,32 +1,64 @@
 """The meetings of a query, as the desk's table reads them."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vault.views import MeetingRow, Query
+from tui.widgets.source import Near
+from vault.views import Count, MeetingRow, Query
 
 if TYPE_CHECKING:
     from vault.desk import Desk
 
 
+@dataclass(frozen=True, slots=True)
 class MeetingSource:
     """The meetings of a query, for the table."""
 
-    def __init__(self, desk: "Desk", query: Query) -> None:
-        self._desk, self._query = desk, query
+    desk: "Desk"
+    query: Query
 
-    def count(self) -> int:
+    def count(self) -> Count:
+        """How many, as far as that is known at once."""
+        return self.desk.search.counted(self.query)
+
+    def count_exactly(self) -> int:
         """How many."""
-        return self._desk.count(self._query)
+        return self.desk.search.count_exactly(self.query)
 
-    def rows(self, offset: int, limit: int) -> Sequence[MeetingRow]:
+    def rows(self, offset: int, limit: int, near: Near[MeetingRow]) -> Sequence[MeetingRow]:
         """A part of them."""
-        return self._desk.page(self._query, offset, limit)
+        after, before = (None if row is None else row.key for row in (near.after, near.before))
+        return self.desk.page(self.query, offset, limit, after=after, before=before, total=near.total)
 
     def position(self, key: Hashable) -> int | None:
         """Where one stands."""
-        return self._desk.position(self._query, key) if isinstance(key, tuple) else None
+        return self.desk.position(self.query, key) if isinstance(key, tuple) else None
 
     def key(self, row: MeetingRow) -> Hashable:
         """Account and meeting id."""
         return row.key
+
+    def interrupt(self) -> None:
+        """Another query takes over."""
+        self.desk.search.interrupt()
+
+
+def nearest(desk: "Desk", query: Query, day: Query) -> tuple[MeetingRow | None, bool]:
+    """The first row of a query in the order of starts that began on a day (`since` <= start < `until` of it).
+
+    Where none did, the next one in that order, else the one before; and whether it did begin then. Blocks.
+    """
+    assert day.since is not None
+    assert day.until is not None
+    until = day.until if query.until is None else min(day.until, query.until)
+    since = day.since if query.since is None else max(day.since, query.since)
+    onward = replace(query, until=until) if query.descending else replace(query, since=since)
+    back = replace(query, since=since) if query.descending else replace(query, until=until)
+    backward = replace(back, descending=not query.descending)
+    for each in (onward, backward):
+        for row in desk.page(each, 0, 1):
+            began = row.started_at
+            if began is not None:
+                return row, day.since <= began < day.until
+    return None, False

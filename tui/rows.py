@@ -36,6 +36,8 @@ TRANSFER_INKS = {
     TransferState.DONE: "good",
 }
 STAGES_WIDTH = 6
+TITLE_LEAVES = 12
+"""Cells more than its least that a title has before the account is shown beside it."""
 _STAGE_ORDER = tuple(AssetKind)
 
 
@@ -68,13 +70,19 @@ def meeting_columns(context: Context) -> tuple[Column[MeetingRow], ...]:
         now = context.now()
         return ((label.slack(row.deadline, now), label.slack_ink(row.deadline, now)),)
 
+    def start(row: MeetingRow) -> Line:
+        return ((label.when_short(row.started_at, context.now()), "dim"),)
+
     return (
         Column("Has", STAGES_WIDTH, 3, lambda row: stage_cell(row.stages)),
-        Column("State", 12, 1, lambda row: state_cell(row.state, row.local, glyphs)),
-        Column("Title", 20, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True),
-        Column("Start UTC", 11, 4, lambda row: ((label.when_short(row.started_at), "dim"),)),
-        Column("Size", 7, 5, lambda row: ((label.size(row.size), "dim"),), right=True),
-        Column("Slack", 7, 2, left, right=True),
+        Column("State", 12, 1, lambda row: state_cell(row.state, row.local, glyphs), sort="state"),
+        Column("Title", 20, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True, sort="title"),
+        Column(
+            "Start UTC", 11, 4, lambda row: ((label.when_short(row.started_at, context.now()), "dim"),), sort="start"
+        ),
+        Column("Size", 7, 5, lambda row: ((label.size(row.size), "dim"),), right=True, sort="size"),
+        Column("Account", 9, 6, lambda row: ((plain(row.account), "dim"),), sort="account", leaves=TITLE_LEAVES),
+        Column("Slack", 7, 2, left, right=True, sort="deadline"),
     )
 
 

@@ -78,7 +78,7 @@ async def test_filtering_as_one_types(engine: StageEngine) -> None:
         await until(pilot, lambda: 0 < screen.table.total < 60)
         assert "with “weekly”" in seen(pilot)
         await pilot.press("q", "1")  # letters and digits are the input's
-        await shows(pilot, "Nothing has these words.")
+        await shows(pilot, "Nothing fits this.")
         await pilot.press("escape")
         await until(pilot, lambda: screen.table.total == 60)
         assert screen.focused is screen.table

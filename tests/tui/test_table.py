@@ -8,8 +8,10 @@ from textual.strip import Strip
 
 from tests.tui.walk import seen, until
 from tui.widgets.columns import Column
-from tui.widgets.table import ListSource, Table
+from tui.widgets.source import ListSource, Near
+from tui.widgets.table import Table
 from tui.widgets.windows import Windows
+from vault.views import Count
 
 COLUMNS = (Column[int]("Number", 12, 0, lambda row: ((f"row {row}", ""),), flex=True),)
 
@@ -22,11 +24,17 @@ class Counting:
         self.asked: list[tuple[int, int]] = []
         self.threads: set[int] = set()
 
-    def count(self) -> int:
+    def count(self) -> Count:
         self.threads.add(threading.get_ident())
-        return self.total
+        return Count(self.total, exact=True)
 
-    def rows(self, offset: int, limit: int) -> Sequence[int]:
+    def count_exactly(self) -> int:
+        return self.count().number
+
+    def interrupt(self) -> None:
+        pass
+
+    def rows(self, offset: int, limit: int, near: Near[int]) -> Sequence[int]:
         self.asked.append((offset, limit))
         self.threads.add(threading.get_ident())
         return range(self.first + offset, self.first + min(offset + limit, self.total))
@@ -40,7 +48,7 @@ class Counting:
 
 
 class Broken(Counting):
-    def count(self) -> int:
+    def rows(self, offset: int, limit: int, near: Near[int]) -> Sequence[int]:
         raise sqlite3.OperationalError("the disk is gone")
 
 
@@ -137,15 +145,15 @@ async def test_a_cursor_nobody_moved_stays_at_the_top_of_a_list_that_fills() -> 
 
 
 class Slow(Counting):
-    """Counts only when it may."""
+    """Gives rows only when it may."""
 
     def __init__(self, total: int) -> None:
         super().__init__(total)
         self.may = threading.Event()
 
-    def count(self) -> int:
+    def rows(self, offset: int, limit: int, near: Near[int]) -> Sequence[int]:
         assert self.may.wait(10)
-        return super().count()
+        return super().rows(offset, limit, near)
 
 
 async def test_keys_pressed_while_rows_are_read_are_not_lost() -> None:

@@ -177,9 +177,9 @@ async def test_the_desk_s_line_says_which_accounts_wait(engine: StageEngine) -> 
     waits = account(engine, held_until=SOON, held_words=DOWN)
     async with app_on(engine).run_test(size=(80, 24)) as pilot:
         table = (await ready(pilot)).table
-        one = text_of(state_line(Query(account="advice"), [waits], table, Snapshot(), NOW))
+        one = text_of(state_line(Query(account="advice"), "", [waits], table, Snapshot(), NOW))
         assert one.endswith(f"nothing is fetched until 14:05:40 UTC: {DOWN}")
-        every = text_of(state_line(Query(), [waits], table, Snapshot(), NOW))
+        every = text_of(state_line(Query(), "", [waits], table, Snapshot(), NOW))
         assert every.endswith("  waiting: advice")
 
 

@@ -15,8 +15,10 @@ from tui.account_words import badge
 from tui.beside import beside
 from tui.commands import BY_ID, on
 from tui.context import FAULTS, Context, words_of
-from tui.label import plain
-from tui.widgets.bars import Bar, KeyBar, ModeBar
+from tui.label import plain, rate
+from tui.widgets.bars import Bar, KeyBar, ModeBar, StatusBar
+from tui.wire.app import WiredApp
+from vault.errors import Superseded
 
 if TYPE_CHECKING:
     from vault.engine import Snapshot
@@ -55,7 +57,7 @@ class ModeScreen(Screen[None]):
         yield ModeBar(self.MODE, self.context.banner, id="modes")
         yield Static(SMALL, id="small", markup=False)
         yield from self.body()
-        yield Bar(id="status")
+        yield StatusBar(id="status")
         yield KeyBar(id="keys")
 
     # Words -------------------------------------------------------------------------------------------------------
@@ -77,6 +79,8 @@ class ModeScreen(Screen[None]):
     async def _in_words(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
+        except Superseded:
+            pass  # what took its place is being read
         except FAULTS as error:
             self.say(words_of(error), "bad")
         except NoMatches:
@@ -132,6 +136,14 @@ class ModeScreen(Screen[None]):
     def on_mode_bar_chosen(self, event: ModeBar.Chosen) -> None:
         """A mode was clicked."""
         self.action_perform(f"mode.{event.mode}")
+
+    def tell_rate(self) -> None:
+        """What the desk sends to its terminal, where that is to be seen."""
+        app = self.app
+        if isinstance(app, WiredApp):
+            words = f"{rate(app.bytes_a_second)} sent" if app.shows_rate else ""
+            for bar in self.query("#status").results(StatusBar):
+                bar.tail(words)
 
     # What the app tells ------------------------------------------------------------------------------------------
 
@@ -194,6 +206,17 @@ class ModeScreen(Screen[None]):
     def _chosen(self, command: str | None) -> None:
         if command:
             self.action_perform(command)
+
+    def do_line_rate(self) -> None:
+        """Show what goes over the line, or hide it."""
+        if isinstance(self.app, WiredApp):
+            self.app.shows_rate = not self.app.shows_rate
+            self.tell_rate()
+
+    def do_redraw(self) -> None:
+        """All of it anew, whatever the terminal shows."""
+        if isinstance(self.app, WiredApp):
+            self.app.redraw()
 
     def do_theme(self) -> None:
         """The next theme."""

@@ -38,15 +38,13 @@ class DeskScreen(MeetingsScreen):
 
     def do_list_faults(self) -> None:
         """Only faults, or all again."""
-        self.ask_for(replace(self.query_now, faults=not self.query_now.faults))
+        self.ask_for(replace(self.base, faults=not self.base.faults))
 
     def do_list_risk(self) -> None:
         """Only what is at risk, the most urgent first; or all again."""
-        risk = not self.query_now.at_risk
+        risk = not self.base.at_risk
         order = {"sort": "deadline", "descending": False} if risk else {"sort": "start", "descending": True}
-        self.ask_for(
-            replace(self.query_now, at_risk=risk, sort=str(order["sort"]), descending=bool(order["descending"]))
-        )
+        self.ask_for(replace(self.base, at_risk=risk, sort=str(order["sort"]), descending=bool(order["descending"])))
 
     # Acting ------------------------------------------------------------------------------------------------------
 
@@ -132,7 +130,7 @@ class DeskScreen(MeetingsScreen):
 
     def do_sync(self) -> None:
         """Ask the selected account, or all."""
-        self.attempt(lambda: self._acts.sync(self.query_now.account), "sync")
+        self.attempt(lambda: self._acts.sync(self.base.account), "sync")
 
     def do_undo(self) -> None:
         """Take the last thing back."""

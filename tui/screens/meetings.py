@@ -2,25 +2,33 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tui import label
 from tui.acts import Acts
 from tui.context import Context
 from tui.desk_words import empty_words, state_line
-from tui.meeting_source import MeetingSource
+from tui.label import cut
+from tui.meeting_source import MeetingSource, nearest
+from tui.narrowing import Narrowing, name_problem, narrowing_of
 from tui.rows import meeting_columns
 from tui.screens.base import ModeScreen
+from tui.screens.prompt import PromptScreen
+from tui.screens.views import Picked, ViewsScreen
 from tui.widgets.accounts import ALL, AccountsList
 from tui.widgets.bars import Bar
 from tui.widgets.dock import dock_rows
+from tui.widgets.filter import Filter
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.table import Table
-from vault.views import SORTS, AccountView, MeetingRow, Query
+from vault.query import Known, parse
+from vault.views import AccountView, MeetingRow, Query, SavedView
 
 if TYPE_CHECKING:
     from vault.engine import Snapshot
@@ -31,7 +39,9 @@ class MeetingsScreen(ModeScreen):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self.narrowing = Narrowing()
         self.query_now = Query()
+        """All that is asked for: what keys chose and what was typed."""
         self._acts = Acts(context, self.say)
         self._accounts: tuple[AccountView, ...] = ()
         self._reading = False
@@ -44,14 +54,18 @@ class MeetingsScreen(ModeScreen):
             Pane(self.context, id="pane"),
             id="body",
         )
-        yield Input(
-            placeholder="words in title, people, ids, account", id="filter", compact=True, select_on_focus=False
-        )
+        yield Filter(self._known, self.focus_first, id="filter")
         yield Lines(id="dock", focusable=False)
 
-    def on_mount(self) -> None:
-        """Quiet cursor; first rows."""
-        self.query_one("#filter", Input).cursor_blink = False
+    @property
+    def base(self) -> Query:
+        """What keys chose: account, order, only faults, only at risk."""
+        return self.narrowing.base
+
+    @property
+    def filter(self) -> Filter:
+        """Where words are typed."""
+        return self.query_one("#filter", Filter)
 
     @property
     def table(self) -> "Table[MeetingRow]":
@@ -76,10 +90,22 @@ class MeetingsScreen(ModeScreen):
         if self.table.current is not None:
             self.pane.follow(self.table.current.key, at_once=True)
 
-    def _list(self, *, keep: bool = True) -> None:
-        self.table.empty = empty_words(self.context, self._accounts, self.query_now)
+    def _list(self, *, keep: bool = True, or_top: bool = False) -> None:
+        parsed = self.narrowing.parsed(self.context.now())
+        self.query_now = parsed.query
+        self.filter.tell(parsed.problems)
+        base, glyphs = self.base, self.context.glyphs
+        self.table.order = (base.sort, glyphs.down if base.descending else glyphs.up)
+        self.table.empty = empty_words(self.context, self._accounts, base, self.narrowing.text)
         self.pane.words = () if self._accounts else self.table.empty
-        self.table.show(MeetingSource(self.context.desk, self.query_now), keep=keep)
+        self.table.show(MeetingSource(self.context.desk, self.query_now), keep=keep, or_top=or_top)
+
+    async def _tell_searched(self) -> None:
+        """Where nothing was found: in what it was sought."""
+        coverage = await self.context.read(self.context.desk.search.coverage)
+        if not self.table.total and self.narrowing.text:
+            self.table.empty = empty_words(self.context, self._accounts, self.base, self.narrowing.text, coverage)
+            self.table.redraw_words()
 
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """The dock and the accounts; the rows too when the ledger changed."""
@@ -100,11 +126,19 @@ class MeetingsScreen(ModeScreen):
 
     def _tell_selector(self) -> None:
         snapshot, now = self.context.engine.snapshot(), self.context.now()
-        self.query_one("#selector", Bar).say(state_line(self.query_now, self._accounts, self.table, snapshot, now))
+        self.query_one("#selector", Bar).say(
+            state_line(self.base, self.narrowing.text, self._accounts, self.table, snapshot, now)
+        )
 
     def on_table_moved(self, event: Table.Moved) -> None:
         """The pane follows."""
         self.pane.follow(event.row.key if event.row else None)
+        self._tell_selector()
+        if event.row is None and self.narrowing.text:
+            self.attempt(self._tell_searched, "searched", exclusive=True)
+
+    def on_table_counted(self) -> None:
+        """How many there are."""
         self._tell_selector()
 
     def on_table_failed(self, event: Table.Failed) -> None:
@@ -117,16 +151,19 @@ class MeetingsScreen(ModeScreen):
 
     # Choosing ----------------------------------------------------------------------------------------------------
 
-    def ask_for(self, query: Query, *, keep: bool = True) -> None:
-        """List something else."""
-        self.query_now = query
-        self._list(keep=keep)
+    def ask_for(self, base: Query, *, keep: bool = True) -> None:
+        """List something else; what was typed goes on to hold."""
+        self._narrow(replace(self.narrowing, base=base), keep=keep)
+
+    def _narrow(self, narrowing: Narrowing, *, keep: bool = True) -> None:
+        self.narrowing = narrowing
+        self._list(keep=keep, or_top=True)
         self._tell_selector()
 
     def on_lines_moved(self, event: Lines.Moved) -> None:
         """An account was selected at the left."""
-        if event.lines.id == "accounts" and event.key != self.query_now.account:
-            self.ask_for(replace(self.query_now, account=str(event.key or ALL)), keep=False)
+        if event.lines.id == "accounts" and event.key != self.base.account:
+            self.ask_for(replace(self.base, account=str(event.key or ALL)), keep=False)
 
     def on_lines_opened(self, event: Lines.Opened) -> None:
         """Enter on an account goes to its meetings; on an asset it changes nothing."""
@@ -142,7 +179,7 @@ class MeetingsScreen(ModeScreen):
 
     def _step_account(self, by: int) -> None:
         names = [ALL, *(view.name for view in self._accounts)]
-        place = names.index(self.query_now.account) if self.query_now.account in names else 0
+        place = names.index(self.base.account) if self.base.account in names else 0
         self.query_one("#accounts", AccountsList).select(names[(place + by) % len(names)])
 
     def do_account_previous(self) -> None:
@@ -155,34 +192,111 @@ class MeetingsScreen(ModeScreen):
 
     def do_list_filter(self) -> None:
         """Filter as one types."""
-        field = self.query_one("#filter", Input)
-        field.display = True
-        self.set_focus(field)  # At once: `focus()` would let the next key of a burst pass by.
+        self.filter.open()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def filter_by(self, text: str) -> None:
+        """Narrow the list by a text in the language of the filter."""
+        self.filter.put(text)
+
+    def on_filter_changed(self, event: Filter.Changed) -> None:
         """Each letter narrows the list."""
-        if event.value != self.query_now.text:
-            self.ask_for(replace(self.query_now, text=event.value), keep=False)
-
-    def on_input_submitted(self) -> None:
-        """Keep the filter, go to the rows."""
-        self.focus_first()
+        if event.text != self.narrowing.text:
+            self._narrow(replace(self.narrowing, text=event.text))
 
     def focus_first(self) -> None:
         """The rows."""
-        field = self.query_one("#filter", Input)
-        field.display = bool(field.value)
-        self.table.focus()
+        self.set_focus(self.table)  # At once: `focus()` would let the next key of a burst pass by.
+
+    def _known(self) -> Known:
+        views = self._accounts
+        return Known(tuple(view.name for view in views), tuple(dict.fromkeys(view.provider for view in views)))
 
     def do_list_sort(self) -> None:
-        """The next order; titles and deadlines from the first, the rest from the last."""
-        sort = SORTS[(SORTS.index(self.query_now.sort) + 1) % len(SORTS)]
-        self.ask_for(replace(self.query_now, sort=sort, descending=sort in ("start", "size")))
-        self.say(f"sorted by {sort}")
+        """The next order; what is newest or largest first, the rest from the first."""
+        self._narrow(self.narrowing.next_sort())
+        self.say(f"sorted by {self.base.sort}")
 
     def do_list_reverse(self) -> None:
         """The other way round."""
-        self.ask_for(replace(self.query_now, descending=not self.query_now.descending))
+        self._narrow(self.narrowing.sorted_by(self.base.sort))
+
+    def on_table_headed(self, event: Table.Headed) -> None:
+        """A title was clicked: by that column; once more, the other way round."""
+        self._narrow(self.narrowing.sorted_by(event.sort))
+
+    def do_list_time(self) -> None:
+        """Ask for a day, and go there."""
+        now = self.context.now()
+
+        def problem(text: str) -> str:
+            return "; ".join(each.words for each in parse(f"on:{text}", now=now).problems)
+
+        def go(text: str | None) -> None:
+            if text:
+                self.attempt(lambda: self._go_to(text), "time", exclusive=True)
+
+        note = "2026-11-01, 2026-11, 2026, today, yesterday, 7d (days ago), 6m, 2y; enter goes there, esc goes back"
+        self.app.push_screen(PromptScreen("Go to which day?", note, problem), go)
+
+    async def _go_to(self, text: str) -> None:
+        day = parse(f"on:{text}", now=self.context.now()).query
+        moved = self.base.sort != "start"
+        narrowing = self.narrowing.sorted_by("start") if moved else self.narrowing
+        query = narrowing.parsed(self.context.now()).query
+        row, there = await self.context.read(nearest, self.context.desk, query, day)
+        if row is None:
+            self.say("nothing that is listed says when it began", "warn")
+            return
+        self.narrowing = narrowing
+        self.table.aim(row.key)
+        self._list()
+        began = label.when(row.started_at)
+        self.say(("" if there else "nothing then; the nearest began ") + began + (", sorted by start" if moved else ""))
+
+    # Saved views -------------------------------------------------------------------------------------------------
+
+    def do_list_views(self) -> None:
+        """Pick a saved view, keep this one, forget one."""
+        self.attempt(self._show_views)
+
+    async def _show_views(self) -> None:
+        views = await self.context.read(self.context.desk.search.views)
+        self.app.push_screen(ViewsScreen(views), self._picked)
+
+    def _picked(self, picked: Picked | None) -> None:
+        if picked is None:
+            return
+        if picked.view is None:
+            self._name_view()
+        elif picked.forget:
+            self.attempt(partial(self._forget, picked.view.name))
+        else:
+            narrowing = narrowing_of(picked.view)
+            self._narrow(narrowing)
+            self.query_one("#accounts", AccountsList).select(ALL)
+            self.filter.put(narrowing.text)
+            self.say(f"view {picked.view.name}")
+
+    def _name_view(self) -> None:
+        view = self.narrowing.view("")
+
+        def named(name: str | None) -> None:
+            if name:
+                self.attempt(partial(self._keep_view, replace(view, name=name)))
+
+        note = "enter keeps what is listed now under this name, esc goes back"
+        text = cut(view.text or f"by {view.sort}", 40, "")
+        self.app.push_screen(PromptScreen("A name for this view", note, name_problem, value=text), named)
+
+    async def _keep_view(self, view: SavedView) -> None:
+        await self.context.read(self.context.desk.search.save_view, view)
+        self.say(f"kept as {view.name}: V shows it again", "good")
+
+    async def _forget(self, name: str) -> None:
+        await self.context.read(self.context.desk.search.forget_view, name)
+        self.say(f"forgot the view {name}")
+
+    # Marks -------------------------------------------------------------------------------------------------------
 
     def do_list_mark(self) -> None:
         """Mark and go on."""
@@ -200,6 +314,23 @@ class MeetingsScreen(ModeScreen):
         self.table.move_to(self.table.cursor + 1)
         self._tell_selector()
 
+    def do_list_mark_range(self) -> None:
+        """From the row that was marked last to this one."""
+        self.attempt(self._mark_range)
+
+    async def _mark_range(self) -> None:
+        new = await self.table.mark_range()
+
+        async def back() -> None:
+            for key in new:
+                self.table.marks.discard(key)
+            self.table.recolour()
+
+        if new:
+            self._acts.undone.append((label.count(len(new), "mark"), back))
+        self.say(f"marked {label.count(len(new), 'more meeting', 'more meetings')}", "good" if new else "")
+        self._tell_selector()
+
     def do_list_unmark(self) -> None:
         """No marks."""
         self.table.unmark_all()
@@ -207,15 +338,15 @@ class MeetingsScreen(ModeScreen):
 
     def do_back(self) -> None:
         """Input, then pane, then filter, then marks, then the narrowing."""
-        field = self.query_one("#filter", Input)
-        if self.focused is not field and (self._reading or self.focused is not self.table):
+        typing = isinstance(self.focused, Input)
+        if not typing and (self._reading or self.focused is not self.table):
             self._reading = False
             self.set_class(False, "-reading")
             self.table.focus()
-        elif self.focused is field or field.value:
-            field.value = ""
+        elif typing or self.narrowing.text:
+            self.filter.put("")
             self.focus_first()
         elif self.table.marks:
             self.do_list_unmark()
         else:
-            self.ask_for(Query(account=self.query_now.account))
+            self.ask_for(Query(account=self.base.account))

@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from tui.commands import Command, keys_of, spoken
 from tui.label import cut, plain
-from tui.widgets.ink import Inked, Line
+from tui.widgets.ink import Inked, Line, text_of
 
 MODES = (
     ("1", "desk", "Desk"),
@@ -51,6 +51,34 @@ class Bar(Inked, can_focus=False):
     def render_line(self, y: int) -> Strip:
         """The line."""
         return self.draw(self._line, self.size.width, self._over)
+
+
+class StatusBar(Bar):
+    """Words for a person; at the right, where that is wanted, what the desk sends to its terminal."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        super().__init__(id=id)
+        self._tail = ""
+
+    def tail(self, words: str) -> None:
+        """What stands at the right; "" for nothing."""
+        if words != self._tail:
+            self._tail = words
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The words, and what stands at the right."""
+        if not self._tail:
+            return super().render_line(y)
+        room = max(self.size.width - cell_len(self._tail) - 2, 0)
+        words = cut(text_of(self._line), room)
+        runs = [(text, ink) for text, ink in self._line] if words == text_of(self._line) else [(words, self._ink)]
+        pad = " " * (room - _cells(runs) + 1)
+        return self.draw((*runs, (pad, ""), (f"{self._tail} ", "dim")), self.size.width, self._over)
+
+    @property
+    def _ink(self) -> str:
+        return self._line[-1][1] if self._line else ""
 
 
 class ModeBar(Bar):

@@ -23,13 +23,20 @@ class Column(Generic[Row]):
     cells: Callable[[Row], Line]
     flex: bool = False
     right: bool = False
+    sort: str = ""
+    """The order that it stands for; "" for none."""
+    leaves: int = 0
+    """Cells that those that flex must have beyond their own; else it is left out."""
 
 
 def fit(columns: Sequence[Column[Row]], width: int) -> list[tuple[Column[Row], int]]:
     """The columns that fit into `width` cells, in their order, each with its width."""
     kept = list(columns)
-    while len(kept) > 1 and _needed(kept) > width:
-        kept.remove(max(kept, key=lambda column: column.priority))
+    while len(kept) > 1:
+        last = max(kept, key=lambda column: column.priority)
+        if _needed(kept) + last.leaves <= width:
+            break
+        kept.remove(last)
     spare = max(width - _needed(kept), 0)
     flexible = [column for column in kept if column.flex]
     widths = []
@@ -43,11 +50,12 @@ def _needed(columns: Sequence[Column[Row]]) -> int:
     return sum(column.width for column in columns) + GAP * max(len(columns) - 1, 0)
 
 
-def header(columns: Sequence[tuple[Column[Row], int]]) -> Line:
-    """The titles over the columns."""
+def header(columns: Sequence[tuple[Column[Row], int]], sort: str = "", sign: str = "") -> Line:
+    """The titles over the columns; the one of `sort` has a sign."""
     runs: list[tuple[str, str]] = []
     for column, width in columns:
-        runs += _padded(((column.title, ""),), width, column.right)
+        title = f"{column.title} {sign}" if sign and column.sort == sort else column.title
+        runs += _padded(((title, ""),), width, column.right)
         runs.append((" " * GAP, ""))
     return tuple(runs[:-1])
 

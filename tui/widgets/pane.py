@@ -11,6 +11,7 @@ from tui.beside import beside
 from tui.context import FAULTS, Context, words_of
 from tui.describe import meeting_rows
 from tui.widgets.lines import Lines, Row
+from tui.wire.app import WiredApp
 from vault.views import AssetView, Event, MeetingView
 
 DELAY_S = 0.06
@@ -40,7 +41,9 @@ class Pane(Lines):
 
     def follow(self, key: tuple[str, str] | None, *, at_once: bool = False) -> None:
         """Show this meeting soon."""
-        work = partial(self._follow, key, 0 if at_once else DELAY_S)
+        app = self.app
+        rest_s = max(DELAY_S, app.line.follow_s if isinstance(app, WiredApp) else 0.0)
+        work = partial(self._follow, key, 0 if at_once else rest_s)
         beside(self, work, "pane", exclusive=True)
 
     async def _follow(self, key: tuple[str, str] | None, delay: float) -> None:

@@ -1,287 +1,117 @@
-"""The list: a table that draws only what is seen, holds a few windows of rows, and keeps its cursor by identity."""
+"""The list's looks and keys: columns that fit, marks, the words of an empty one; keys and the mouse move the cursor."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
-from functools import partial
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Hashable, Sequence
+from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.binding import Binding
-from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.beside import beside
 from tui.commands import bindings
-from tui.context import FAULTS, words_of
 from tui.widgets import columns as fitting
 from tui.widgets.columns import Column
-from tui.widgets.ink import Inked, Line, wrap
-from tui.widgets.windows import Windows
+from tui.widgets.ink import Line, wrap
+from tui.widgets.listing import HEADER, Listing
+from tui.widgets.reading import keys_between
+from tui.widgets.source import ListSource, Near, Source
+
+__all__ = ["ListSource", "Near", "Source", "Table"]
 
 Row = TypeVar("Row")
-HEADER = 1
+MOST_AT_ONCE = 10_000
+"""Rows that one marking takes."""
 
 
-class Source(Protocol[Row]):
-    """Rows in an order. Called in a thread; may raise what `FAULTS` names."""
-
-    def count(self) -> int:
-        """How many rows there are."""
-        ...
-
-    def rows(self, offset: int, limit: int) -> Sequence[Row]:
-        """A part of them."""
-        ...
-
-    def position(self, key: Hashable) -> int | None:
-        """Where a row stands; None when it is not among them."""
-        ...
-
-    def key(self, row: Row) -> Hashable:
-        """What identifies a row."""
-        ...
-
-
-class ListSource(Generic[Row]):
-    """Rows that are in memory anyway (transfers, accounts)."""
-
-    def __init__(self, rows: Sequence[Row], key: Callable[[Row], Hashable]) -> None:
-        self._rows = rows
-        self.key = key
-
-    def count(self) -> int:
-        """How many rows there are."""
-        return len(self._rows)
-
-    def rows(self, offset: int, limit: int) -> Sequence[Row]:
-        """A part of them."""
-        return self._rows[offset : offset + limit]
-
-    def position(self, key: Hashable) -> int | None:
-        """Where a row stands."""
-        return next((place for place, row in enumerate(self._rows) if self.key(row) == key), None)
-
-
-class Table(Inked, Generic[Row], can_focus=True):
-    """A virtual table. `show` gives it a source, `reload` reads the same one again."""
+class Table(Listing[Row], Generic[Row], can_focus=True):
+    """A virtual list in columns."""
 
     BINDINGS: ClassVar[list[Binding]] = bindings("list")  # type: ignore[assignment]  # Textual's own type is wider
 
-    class Moved(Message):
-        """The row under the cursor is another one, or it changed. `row` is None when there is none."""
+    class Headed(Message):
+        """A column's title was clicked: `sort` is the order it stands for."""
 
-        def __init__(self, table: "Table[Any]", row: Any) -> None:
+        def __init__(self, sort: str) -> None:
             super().__init__()
-            self.table = table
-            self.row = row
-
-        @property
-        def control(self) -> "Table[Any]":
-            """The table, for `on` with a selector."""
-            return self.table
-
-    class Opened(Moved):
-        """Enter, or a click on the current row."""
-
-    class Failed(Message):
-        """The rows could not be read."""
-
-        def __init__(self, words: str) -> None:
-            super().__init__()
-            self.words = words
+            self.sort = sort
 
     def __init__(self, columns: Sequence[Column[Row]], *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
         self._columns = columns
         self._fitted: list[tuple[Column[Row], int]] = []
-        self._source: Source[Row] = ListSource((), hash)
-        self._windows: Windows[Row] = Windows()
-        self._wanted: set[int] = set()
-        self._key: Hashable | None = None
-        self._steered = False
-        """Whether a person moved the cursor: until then it stays at the top of a list that still fills."""
+        self._anchor: Hashable | None = None
+        """The row that was marked last."""
+        self._drawn: tuple[object, ...] = ()
         self.empty: Sequence[str] = ()
         """Words for when there are no rows."""
-        self._empty_drawn: tuple[str, ...] = ()
-        self.total = 0
-        self.cursor = 0
+        self.order: tuple[str, str] = ("", "")
+        """The sort whose column has a sign in the header, and the sign."""
         self.marks: set[Hashable] = set()
 
-    # What others use ---------------------------------------------------------------------------------------------
-
-    @property
-    def current(self) -> Row | None:
-        """The row under the cursor, when it is loaded."""
-        return self._windows.get(self.cursor) if self.total else None
-
-    @property
-    def held(self) -> int:
-        """How many rows are in memory."""
-        return self._windows.held
-
-    def show(self, source: Source[Row], *, keep: bool = True) -> None:
-        """Show other rows. The cursor stays on its row where that is among them; without `keep` it goes to the top."""
-        self._source = source
-        self._steered = self._steered and keep
-        beside(self, partial(self._load_all, source, keep_place=keep), "table", exclusive=True)
-
-    def reload(self) -> None:
-        """Read the same source again; only lines that differ are drawn."""
-        self.show(self._source)
+    # Marks -------------------------------------------------------------------------------------------------------
 
     def mark(self, key: Hashable, marked: bool) -> None:
         """Mark or unmark a row, wherever it is."""
         (self.marks.add if marked else self.marks.discard)(key)
+        self._anchor = key if marked else None
         self._refresh_rows()
 
     def unmark_all(self) -> None:
         """Take every mark away."""
         self.marks.clear()
+        self._anchor = None
         self._refresh_rows()
 
-    def move_to(self, index: int) -> None:
-        """Put the cursor on a row."""
-        if not self.total:
-            return
-        self._steered = True
-        index = min(max(index, 0), self.total - 1)
-        before, self.cursor = self.cursor, index
-        for place in {before, index}:
-            self.refresh_line(place + HEADER)
-        self._keep_in_view()
-        self._want_visible()
-        self._settle()
+    @property
+    def has_anchor(self) -> bool:
+        """Whether a range of marks has its beginning."""
+        return self._anchor is not None
 
-    def hold(self) -> None:
-        """Something was done with the current row: from now on the cursor stays on it."""
-        self._steered = True
+    async def mark_range(self) -> set[Hashable]:
+        """Mark all from the row that was marked last to the current one; gives those that were not marked before.
 
-    def aim(self, key: Hashable) -> None:
-        """The cursor is to be on this row; `show` or `reload` takes it there."""
-        self._key, self._steered = key, True
+        Raises what the source raises. Of a long range no more than MOST_AT_ONCE are marked.
+        """
+        row, source = self.current, self._source
+        place = await asyncio.to_thread(source.position, self._anchor) if self._anchor is not None else None
+        if row is None or place is None:
+            return set()
+        first, last = sorted((place, self.cursor))
+        return await self.mark_between(first, last, anchor=source.key(row))
+
+    async def mark_between(self, first: int, last: int, *, anchor: Hashable | None = None) -> set[Hashable]:
+        """Mark the rows from one place to another, MOST_AT_ONCE at most; gives those that were not marked before."""
+        keys = await keys_between(self._source, first, min(last, first + MOST_AT_ONCE - 1))
+        new = set(keys) - self.marks
+        self.marks |= new
+        self._anchor = anchor if anchor is not None else self._anchor
+        self._refresh_rows()
+        return new
 
     def recolour(self) -> None:
         """Draw the visible rows again, since what they show depends on the time."""
         self._refresh_rows()
 
-    # Loading -----------------------------------------------------------------------------------------------------
-
-    @property
-    def _room(self) -> int:
-        return max(self.scrollable_content_region.height - HEADER, 1)
-
-    @property
-    def _top(self) -> int:
-        return int(self.scroll_offset.y)
-
-    async def _load_all(self, source: Source[Row], *, keep_place: bool) -> None:
-        start, key = self.cursor, self._key
-        try:
-            total, place = await asyncio.to_thread(_measure, source, key)
-            fallback = min(self.cursor, max(total - 1, 0)) if keep_place else 0
-            cursor = fallback if place is None or not self._steered else place
-            line = start - self._top
-            top = max(cursor - line, 0) if 0 <= line < self._room else cursor
-            fresh: Windows[Row] = Windows()
-            needed = {number for at in (top, cursor) for number in fresh.missing(at, min(at + self._room, total))}
-            for number in sorted(needed):
-                fresh.put(number, await asyncio.to_thread(source.rows, number * fresh.size, fresh.size))
-        except FAULTS as error:
-            self.post_message(self.Failed(words_of(error)))
-            return
-        if cursor == place:  # rows that came in since it was measured moved it on
-            place = fresh.find(lambda row: source.key(row) == key)
-            cursor, top = (cursor, top) if place is None else (place, top + place - cursor)
-        # Keys pressed meanwhile count from where the cursor comes to stand.
-        moved = self.cursor - start
-        self._swap(fresh, total, min(max(cursor + moved, 0), max(total - 1, 0)), top)
-
-    def _swap(self, fresh: Windows[Row], total: int, cursor: int, top: int) -> None:
-        seen = range(self._top, self._top + self._room + 1)
-        before = [self._windows.get(index) for index in seen]
-        same_shape = (self.total, self.cursor) == (total, cursor)
-        old_row = self.current
-        self._windows, self.total, self.cursor = fresh, total, cursor
-        self._wanted.clear()
-        if same_shape:
-            for index, row in zip(seen, before, strict=True):
-                if self._windows.get(index) != row:
-                    self.refresh_line(index + HEADER)
-        else:
-            self._resize_virtual()
-            self.set_scroll(None, min(top, max(total - self._room, 0)))
-            self.refresh()
-        self._keep_in_view()
-        self._want_visible()
-        if self.current != old_row or not total:
-            self._settle()
-        if not total and self._empty_drawn != tuple(self.empty):
-            self._empty_drawn = tuple(self.empty)
-            self.refresh()
-
-    def _settle(self) -> None:
-        row = self.current
-        if row is not None:
-            self._key = self._source.key(row)
-        elif not self.total:
-            self._key = None
-        else:
-            return
-        self.post_message(self.Moved(self, row))
-
-    def _want_visible(self) -> None:
-        last = min(self._top + self._room, self.total - 1)
-        missing = set(self._windows.missing(self._top, last)) if self.total else set()
-        if self.total and self._windows.get(self.cursor) is None:
-            missing.add(self.cursor // self._windows.size)
-        new = missing - self._wanted
-        if new:
-            self._wanted |= new
-            work = partial(self._load_windows, self._windows, self._source, sorted(new))
-            beside(self, work, "windows")
-
-    async def _load_windows(self, windows: Windows[Row], source: Source[Row], numbers: list[int]) -> None:
-        try:
-            for number in numbers:
-                windows.put(number, await asyncio.to_thread(source.rows, number * windows.size, windows.size))
-        except FAULTS as error:
-            self.post_message(self.Failed(words_of(error)))
-            return
-        if windows is self._windows:
-            self._wanted -= set(numbers)
-            self._refresh_rows()
-            if self.cursor // windows.size in numbers:
-                self._settle()
-
     # Drawing -----------------------------------------------------------------------------------------------------
 
     def _resize_virtual(self) -> None:
-        width = self.scrollable_content_region.width
-        self.virtual_size = Size(width, self.total + HEADER)
+        super()._resize_virtual()
         # The region may just have lost or gained the scrollbar's column.
         self._fitted = fitting.fit(self._columns, max(self.scrollable_content_region.width - 1, 1))
 
-    def _refresh_rows(self) -> None:
-        self.refresh_lines(self._top + HEADER, self._room + 1)
-
-    def _keep_in_view(self) -> None:
-        if self.cursor < self._top:
-            self.scroll_to(y=self.cursor, animate=False)
-        elif self.cursor >= self._top + self._room:
-            self.scroll_to(y=self.cursor - self._room + 1, animate=False)
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Rows that came into view are loaded."""
-        super().watch_scroll_y(old_value, new_value)
-        if round(old_value) != round(new_value):
-            self._want_visible()
+    def redraw_words(self) -> None:
+        """Draw what stands beside the rows, where that changed."""
+        drawn = (*(self.empty if not self.total else ()), self.order)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.refresh()
 
     def on_resize(self) -> None:
         """Other columns may fit now."""
         self._resize_virtual()
         self._keep_in_view()
-        self._want_visible()
+        self._want(self._top)
         self.refresh()
 
     def on_focus(self) -> None:
@@ -296,7 +126,7 @@ class Table(Inked, Generic[Row], can_focus=True):
         """One line: the header, a row, the words of an empty table, or nothing."""
         width = self.scrollable_content_region.width
         if y == 0:
-            return self.draw(((" ", ""), *fitting.header(self._fitted)), width, "head")
+            return self.draw(((" ", ""), *fitting.header(self._fitted, *self.order)), width, "head")
         if not self.total:
             return self.draw(self._empty_line(y - HEADER, width), width)
         index = y - HEADER + self._top
@@ -337,14 +167,19 @@ class Table(Inked, Generic[Row], can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click selects; on the current row it opens."""
+        if event.y < HEADER:
+            self._head_clicked(event.x - 1)
+            return
         index = event.y - HEADER + self._top
-        if event.y < HEADER or index >= self.total:
+        if index >= self.total:
             return
         if index == self.cursor:
             self.post_message(self.Opened(self, self.current))
         else:
             self.move_to(index)
 
-
-def _measure(source: Source[Row], key: Hashable | None) -> tuple[int, int | None]:
-    return source.count(), source.position(key) if key is not None else None
+    def _head_clicked(self, x: int) -> None:
+        for column, width in self._fitted:
+            if 0 <= x < width and column.sort:
+                self.post_message(self.Headed(column.sort))
+            x -= width + fitting.GAP

@@ -4,6 +4,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
+from tui.widgets.source import Near
+
 Row = TypeVar("Row")
 
 SIZE = 128
@@ -27,7 +29,7 @@ class Windows(Generic[Row]):
         """The row, or None when its window is not held."""
         number, place = divmod(index, self.size)
         rows = self._windows.get(number)
-        if rows is None or place >= len(rows):
+        if index < 0 or rows is None or place >= len(rows):
             return None
         self._windows.move_to_end(number)
         return rows[place]
@@ -51,3 +53,7 @@ class Windows(Generic[Row]):
         """The windows between two rows (both included) that are not held."""
         numbers = range(max(first, 0) // self.size, max(last, 0) // self.size + 1)
         return [number for number in numbers if number not in self._windows]
+
+    def near(self, number: int, total: int | None = None) -> Near[Row]:
+        """What is held just before and just behind a window."""
+        return Near(self.get(number * self.size - 1), self.get((number + 1) * self.size), total)

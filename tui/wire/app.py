@@ -15,6 +15,8 @@ class WiredApp(App[None]):
     """Draws on a terminal by difference. `line`: how it behaves there, set before it runs."""
 
     line: Line = Line()
+    shows_rate: bool = False
+    """Whether `bytes_a_second` is to be seen."""
 
     def get_driver_class(self) -> type[Driver]:
         """Ours where it would be Textual's own for a terminal."""

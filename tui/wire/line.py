@@ -6,6 +6,8 @@ from enum import Enum
 
 PROGRESS_S = 0.5
 """At most twice a second is the engine looked at, and only what changed is drawn."""
+SSH_FOLLOW_S, SLOW_FOLLOW_S = 0.15, 0.4
+"""So long the cursor rests over SSH, and with little bandwidth, before the pane follows: not while a key is held."""
 SLOW_BYTES_S = 12_000
 """What a held key may send over SSH: its frames replace each other meanwhile."""
 
@@ -43,5 +45,6 @@ def line_for(environ: Mapping[str, str], *, no_mouse: bool = False, low_bandwidt
     slow = bool(environ.get("SSH_TTY") or environ.get("SSH_CONNECTION"))
     mouse = Mouse.OFF if no_mouse else Mouse.CLICKS if slow or low_bandwidth else Mouse.ALL
     progress_s = PROGRESS_S * (2 if slow else 1) * (2 if low_bandwidth else 1)
+    follow_s = SLOW_FOLLOW_S if low_bandwidth else SSH_FOLLOW_S if slow else 0.0
     bytes_s = SLOW_BYTES_S // (2 if low_bandwidth else 1) if slow or low_bandwidth else 0
-    return Line(mouse, progress_s, low_bandwidth, 0.4 if low_bandwidth else 0.0, bytes_s)
+    return Line(mouse, progress_s, low_bandwidth, follow_s, bytes_s)
