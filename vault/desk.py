@@ -28,7 +28,7 @@ from vault.connections import Connections
 from vault.fetching import Fetching
 from vault.inbox.intake import Intake
 from vault.inbox.webhooks import Webhooks
-from vault.keeping import Keeping, Verification, VerifyProgress
+from vault.keeping import Keeping
 from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
 from vault.managing import Managing
@@ -81,6 +81,7 @@ class Desk:
         self._syncing = Syncing(self._connections, ledger, intake, config.data / "workers", now)
         self.keeping = Keeping(config, self._connections, ledger, self._syncing, now)
         """What is held, and reading it again."""
+        self.verify = self.keeping.verify
         self._fetching = Fetching(ledger, self.keeping, now)
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
         """What came by webhook, and where it is to come."""
@@ -324,15 +325,6 @@ class Desk:
     def outcome(self, identity: AssetId) -> AssetView:
         """A held asset. Raises VaultError with why it is not held."""
         return self._fetching.outcome(identity)
-
-    async def verify(
-        self,
-        identity: AssetId,
-        on_progress: Callable[[VerifyProgress], None] | None = None,
-        cancelled: Callable[[], bool] | None = None,
-    ) -> Verification:
-        """Read a held file again: it is held, damaged or lost. Both callbacks are called in the thread that reads."""
-        return await self.keeping.verify(identity, on_progress, cancelled)
 
     async def release(self, identity: AssetId) -> AssetView:
         """Let the service delete it, against a complete proof."""
