@@ -21,6 +21,7 @@ from tui.commandline import (
     proving,
     risking,
     syncing,
+    verifying,
     working,
 )
 from tui.commandline.output import Output
@@ -34,6 +35,7 @@ _FAMILIES = (
     listing,
     risking,
     fetching,
+    verifying,
     proving,
     catchup,
     notify,

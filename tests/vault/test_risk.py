@@ -240,7 +240,10 @@ def test_a_place_that_cannot_be_told_is_not_full(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_page_is_what_a_look_at_everything_would_begin_with(ledger: Ledger, risk: Risk, seed: int) -> None:
+def test_a_page_is_what_a_look_at_everything_would_begin_with(
+    ledger: Ledger, risk: Risk, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vault.risk.free_bytes", lambda folder: 5 * MB)
     luck = random.Random(seed)
     for number in range(120):
         size = luck.choice([None, 1, 10 * MB, 4_000 * MB])

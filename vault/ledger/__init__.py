@@ -9,6 +9,7 @@ from vault.ledger.history import History
 from vault.ledger.hooks import Hooks
 from vault.ledger.indexing import Index
 from vault.ledger.migrating import Watcher
+from vault.ledger.proven import Proven
 from vault.ledger.queueing import Transfers
 from vault.ledger.reading import Reader
 from vault.ledger.recording import Recorder
@@ -40,6 +41,7 @@ class Ledger:
         self.hooks = Hooks(self._database)
         self.index = Index(self._database)
         self.rules = Rules(self._database)
+        self.proven = Proven(self._database)
         self.pending = Pending(self._database)
         self.views = Views(self._database)
 
