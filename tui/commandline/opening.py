@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from tui import hardening
+from tui.commandline.bringing_up import desk_of
 from tui.commandline.output import Output
 from tui.commandline.session import Usage
 from tui.wire.abilities import unfit
@@ -70,10 +71,9 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
     from tui.app import DeskApp
     from tui.collecting import collect_rarely
     from tui.commandline.takeover import hand_over
-    from vault.desk import Desk
     from vault.engine import Engine
 
-    desk = Desk.open(environ)
+    desk = desk_of(environ)
     try:
         over = partial(hand_over, environ=environ) if outlived else None
         app = DeskApp(Engine(desk), banner=banner, hand_over=over, line=line)
