@@ -69,7 +69,7 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
     for name in _SIZES:
         os.environ.pop(name, None)
     from tui.app import DeskApp
-    from tui.collecting import collect_rarely
+    from tui.collecting import collect_rarely, take_short_turns
     from tui.commandline.takeover import hand_over
     from vault.engine import Engine
 
@@ -78,6 +78,7 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
         over = partial(hand_over, environ=environ) if outlived else None
         app = DeskApp(Engine(desk), banner=banner, hand_over=over, line=line)
         collect_rarely()
+        take_short_turns()
         with hardening.drawn_on() as broken:
             app.run(mouse=app.line.mouse is not Mouse.OFF)
     finally:
