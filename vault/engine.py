@@ -21,6 +21,7 @@ from vault.errors import VaultError
 from vault.inbox.receiving import Receiving
 from vault.inbox.views import ReceiverView
 from vault.looking import Looking
+from vault.syncing import SyncReport
 from vault.transfers.queue import Queue
 from vault.transfers.retrying import PATIENCE_S
 from vault.views import TransferState, TransferView
@@ -77,6 +78,7 @@ class Engine:
         self._guard = threading.Lock()
         """Held while a call is handed over, so that none is after the last was seen to."""
         self._syncing: set[str] = set()
+        self._syncs: dict[str, asyncio.Future[SyncReport]] = {}
         self._snapshot = Snapshot()
         self._looked_at = (-1, -1)
         self._version = -1
@@ -227,15 +229,31 @@ class Engine:
         """Sync an account now; gives words of what came of it. Never raises for a fault of network or service."""
         if account in self._syncing:
             return f"{account} is being synced already"
+        sync = self._syncs[account] = asyncio.ensure_future(self.desk.sync(account))
         self._syncing.add(account)
         self._used.add(account)
         try:
-            report = await self.desk.sync(account)
+            await asyncio.wait((sync,))
+            if sync.cancelled():
+                return f"{account}: stopped; what came until then is kept"
+            report = sync.result()
         except (ProviderError, VaultError) as error:
             return f"{account}: {error.words}"
         finally:
+            sync.cancel()
+            await asyncio.gather(sync, return_exceptions=True)
             self._syncing.discard(account)
+            del self._syncs[account]
         return f"{account}: {report.meetings} meetings, {report.new} new; {report.words}".rstrip("; ")
+
+    async def stop_sync(self, account: str) -> bool:
+        """End the sync of an account that is under way; whether one was. What came is kept. On the loop: by `do`."""
+        sync = self._syncs.get(account)
+        if sync is None:
+            return False
+        sync.cancel()
+        await asyncio.wait((sync,))
+        return True
 
     def _look(self) -> None:
         """Take a snapshot where there may be something new, and tell the loop of what was written. In its thread."""

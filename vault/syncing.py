@@ -102,7 +102,8 @@ class Syncing:
         if Capability.LIST in capabilities or (Capability.WATCH in capabilities and config.settings.options["watch"]):
             async for listing in provider.listing():
                 truth = Capability.LIST in capabilities
-                recorded += await asyncio.to_thread(self.record, config.name, listing, authoritative=truth)
+                brought = await asyncio.to_thread(self.record, config.name, listing, authoritative=truth)
+                recorded += brought.figures
         else:
             words = provider.info.found_by
         if config.spool is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from providers.base import SessionLost
-from providers.emulation import Loopback
+from providers.emulation import Blob, Loopback
 from providers.models import Capability
 from tests.providers.huawei.box import box as huawei_box
 from tests.vault.test_killed import stored_zip
@@ -152,6 +152,24 @@ def test_what_came_is_indexed_behind(it: World, desk: Desk) -> None:
             until_true(lambda: connection.execute("SELECT count(*) FROM unindexed").fetchone()[0] == 0)
             found = "SELECT count(*) FROM found WHERE found MATCH 'annual'"
             assert connection.execute(found).fetchone()[0] == 1
+
+
+def test_a_sync_is_stopped_and_what_came_is_kept(it: World, desk: Desk) -> None:
+    for number in range(60):
+        it.emulator.add_archive(f"a{number}", blob=Blob(10))
+    it.emulator.envelope, it.emulator.page_size = "data", 2
+    it.emulator.faults.latency_s = 0.05
+    with Running(desk, sync_at_start=False) as running:
+        syncing = running.engine.do(lambda d: running.engine.sync("advice"))
+        running.until(lambda s: desk.totals().meetings >= 4)
+        assert running.do(lambda d: running.engine.stop_sync("advice"))
+        assert syncing.result(10) == "advice: stopped; what came until then is kept"
+        kept = desk.totals().meetings
+        assert 4 <= kept < 60
+        assert not running.do(lambda d: running.engine.stop_sync("advice"))
+        running.until(lambda s: not s.syncing)
+        it.emulator.faults.latency_s = 0.0
+        assert running.do(lambda d: running.engine.sync("advice")) == f"advice: 60 meetings, {60 - kept} new"
 
 
 def test_progress_and_rates(it: World, desk: Desk) -> None:

@@ -73,8 +73,8 @@ class Merge:
         """Merge meetings, assets and changes; what many rows have in common is written at the end."""
         for meeting in self._listing.meetings:
             self.meeting(meeting)
-        for asset in self._listing.assets:
-            self.asset(asset)
+        for identity, asset in zip(self._known.identities, self._listing.assets, strict=True):
+            self.asset(identity, asset)
         for change in self._listing.changes:
             self.change(change)
         for table, seen in self._seen.items():
@@ -127,20 +127,20 @@ class Merge:
             "last_seen": self._now,
             **values,
         }
-        assets = [_as_new(asset) for asset in self._known.new_assets_of(meeting)]
+        new = self._known.new_assets_of(meeting)
+        assets = [_as_new(asset) for asset in new.values()]
         meeting_id = self._insert("meetings", row | summaries.summary_of(row, assets))
         self._texts.append((meeting_id, summaries.words_of(row, assets)))
         if not self._rule:  # else their deadlines are known when they are rows
-            self._counted.update(str(asset.identity(self._account)) for asset in self._known.new_assets_of(meeting))
+            self._counted.update(new)
         self._known.ids[meeting] = meeting_id
         return meeting_id
 
-    def asset(self, asset: Asset) -> None:
+    def asset(self, identity: str, asset: Asset) -> None:
         """Merge an asset; its meeting comes to be with it."""
         meeting_id = self._known.ids.get(asset.meeting_id)
         if meeting_id is None:
             meeting_id = self._insert_meeting(asset.meeting_id, {})
-        identity = str(asset.identity(self._account))
         known = self._known.asset(identity)
         if known is None:
             self._add(identity, meeting_id, asset)

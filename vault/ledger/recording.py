@@ -1,7 +1,7 @@
 """Writing down what services say: merged with what is known, never losing it."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from providers.models import AssetId, Listing
 from vault.ledger import summaries
@@ -21,6 +21,11 @@ class Recorded:
     new: int = 0
     became_available: tuple[str, ...] = ()
     """Assets that can be had now and could not before, or by a link that lives longer."""
+
+    @property
+    def figures(self) -> "Recorded":
+        """The same without names, which a long sync must not gather."""
+        return replace(self, became_available=())
 
     def __add__(self, other: "Recorded") -> "Recorded":
         return Recorded(
