@@ -64,7 +64,7 @@ class Turn:
     dead: frozenset[str] = frozenset()
     only: frozenset[int] | None = None
     """These releases; None: any."""
-    settle_s: float = 15.0
+    settle_s: float = 10.0
 
 
 class Releases:
