@@ -2,7 +2,8 @@
 
 An order is a line of JSON: `environ` for the desk, `die_at`: the number of the moment at which it kills itself
 (0: never), and whether it is to `release` what is due before. Moments are counted over all threads: before and after
-each operation on the disk, and before, inside and after each transaction of the ledger. Printed for each order: the child's process id, then its exit code.
+each operation on the disk, and before, inside and after each transaction of the ledger. Printed for each order: the
+child's process id, then its exit code.
 """
 
 import asyncio
