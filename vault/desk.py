@@ -32,6 +32,7 @@ from vault.keeping import Keeping
 from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
 from vault.managing import Managing
+from vault.reconciling import Reconciling
 from vault.risk import Risk
 from vault.searching import Searching
 from vault.secrets import Secrets, secrets_of
@@ -83,6 +84,10 @@ class Desk:
         """What is held, and reading it again."""
         self.verify = self.keeping.verify
         self._fetching = Fetching(ledger, self.keeping, now)
+        self.reconciling = Reconciling(
+            config, ledger, self._syncing, self.keeping, self.enqueue, self.capabilities, now
+        )
+        """Service, ledger and disk side by side."""
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
         """What came by webhook, and where it is to come."""
         self.risk = Risk(config, ledger, now)
