@@ -22,7 +22,8 @@ demo: $(VENV)/.run ## open the desk over five emulated services
 	@$(BIN)/python -m tui demo
 
 test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest -n 4 --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/python -m pytest -n 4 --cov --cov-report=term:skip-covered --cov-fail-under=95 tests/providers tests/vault
+	$(BIN)/python -m pytest -n 4 --ignore=tests/providers --ignore=tests/vault
 
 check: $(VENV)/.dev ## format, lint, types, contracts, pictures
 	$(BIN)/ruff format --check $(SOURCES)

@@ -27,6 +27,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from providers import emulated_media
+
 CHUNK = 64 * 1024
 Clock = Callable[[], float]
 
@@ -117,10 +119,16 @@ def zip_blob(members: dict[str, bytes]) -> Blob:
     return Blob.of(buffer.getvalue(), "application/zip")
 
 
-def mp4_blob(size: int, seed: int = 0, media_type: str = "video/mp4") -> Blob:
-    """A file whose MP4 boxes are complete (ftyp, an empty moov, mdat), `size` bytes in all (64 at least)."""
+def mp4_blob(size: int, seed: int = 0, media_type: str = "video/mp4", *, bare: bool = False) -> Blob:
+    """A file whose MP4 boxes are complete, `size` bytes in all (64 at least): ftyp, moov, mdat.
+
+    Its moov describes a track of pictures (unless `media_type` is audio) and one of sound; it is empty when `bare`, or
+    when there is no room.
+    """
     ftyp = (24).to_bytes(4, "big") + b"ftypisom" + (512).to_bytes(4, "big") + b"isommp41"
-    moov = (8).to_bytes(4, "big") + b"moov"
+    moov = emulated_media.box(b"moov")
+    if not bare and size >= 4_096:
+        moov = emulated_media.moov(60_000 + seed % 3_540_000, pictures=not media_type.startswith("audio"))
     mdat = (size - len(ftyp) - len(moov)).to_bytes(4, "big") + b"mdat"
     filler = hashlib.sha256(seed.to_bytes(8, "big")).digest() * 64 + bytes(range(251))
     return Blob(size, ftyp + moov + mdat, filler, media_type)

@@ -34,7 +34,7 @@ from tui.wire.line import Line, line_for
 from vault.desk import utc_now
 
 if TYPE_CHECKING:
-    from vault.engine import Engine
+    from vault.engine import Engine, Snapshot
 
 SCREENS: tuple[type[ModeScreen], ...] = (
     DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, WebhooksScreen, AccountsScreen)  # fmt: skip
@@ -86,6 +86,8 @@ class DeskApp(WiredApp, RunsEngine, LeavesDesk):
         for screen in SCREENS:
             self.add_mode(screen.MODE, lambda screen=screen: screen(self.context))  # type: ignore[misc]  # bound early on purpose
         self._revision = -1
+        self._seen: tuple[ModeScreen | None, Snapshot | None, float] = (None, None, 0.0)
+        """What was shown last, where, and the bytes a second then."""
         self._leaving = False
         self.leave = Leaving(engine, hand_over)
 
@@ -165,6 +167,10 @@ class DeskApp(WiredApp, RunsEngine, LeavesDesk):
         if screen is None:
             return
         snapshot = self.context.engine.snapshot()
+        rate, (before, known, told) = self.bytes_a_second, self._seen
+        if screen is before and snapshot is known and rate == told:
+            return  # a desk at rest costs nothing
+        self._seen = (screen, snapshot, rate)
         changed, self._revision = snapshot.revision != self._revision, snapshot.revision
         screen.see(snapshot, changed=changed)
         screen.tell_rate()

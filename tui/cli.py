@@ -19,7 +19,9 @@ from tui.commandline import (
     notify,
     opening,
     proving,
+    risking,
     syncing,
+    verifying,
     working,
 )
 from tui.commandline.output import Output
@@ -31,7 +33,9 @@ _FAMILIES = (
     demo,
     syncing,
     listing,
+    risking,
     fetching,
+    verifying,
     proving,
     catchup,
     notify,

@@ -49,6 +49,8 @@ class AccountConfig:
     max_bytes_per_s: int = 0
     password_command: tuple[str, ...] = ()
     """Its words; `{name}` in any of them stands for a secret's name. Empty: there is none."""
+    keep_days: float = 0.0
+    """A rule of the user's: days after a meeting by which its recordings are deleted at the service; 0: no rule."""
 
     @property
     def name(self) -> str:
@@ -247,6 +249,7 @@ class _Reader:
             spool,
             shared["max_bytes_per_s"],
             tuple(shared["password_command"] or ()),
+            float(shared["keep_days_at_service"]),
         )
 
     def _section(

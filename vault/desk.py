@@ -28,10 +28,11 @@ from vault.connections import Connections
 from vault.fetching import Fetching
 from vault.inbox.intake import Intake
 from vault.inbox.webhooks import Webhooks
-from vault.keeping import Keeping, Verification
+from vault.keeping import Keeping
 from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
 from vault.managing import Managing
+from vault.risk import Risk
 from vault.searching import Searching
 from vault.secrets import Secrets, secrets_of
 from vault.syncing import Syncing, SyncReport
@@ -78,10 +79,14 @@ class Desk:
         self._testing = Testing(self._connections, secrets, now)
         intake = Intake(self._connections, ledger, now)
         self._syncing = Syncing(self._connections, ledger, intake, config.data / "workers", now)
-        self._keeping = Keeping(config, self._connections, ledger, self._syncing, now)
-        self._fetching = Fetching(ledger, self._keeping, now)
+        self.keeping = Keeping(config, self._connections, ledger, self._syncing, now)
+        """What is held, and reading it again."""
+        self.verify = self.keeping.verify
+        self._fetching = Fetching(ledger, self.keeping, now)
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
         """What came by webhook, and where it is to come."""
+        self.risk = Risk(config, ledger, now)
+        """What is lost first, and whether time and room suffice."""
         self.search = Searching(ledger)
         """Counts, what a search looks through, saved views."""
         self.queued: Callable[[], None] = lambda: None
@@ -158,6 +163,10 @@ class Desk:
     def change_number(self) -> int:
         """Grows when anyone, in any process, changed what lists show."""
         return self._ledger.change_number()
+
+    def data_version(self) -> int:
+        """Another number whenever anything was written but by this very thread: the cheapest look there is."""
+        return self._ledger.data_version()
 
     def note_trouble(self, account: str, words: str) -> None:
         """Write down why an account cannot be worked with now; "" when it can again."""
@@ -286,7 +295,7 @@ class Desk:
             client = await self._connections.connect(identity.account)
             listing = client.adopt(identity)
             await asyncio.to_thread(self._syncing.record, identity.account, listing, authoritative=False)
-        return await asyncio.to_thread(self._keeping.asset, identity)
+        return await asyncio.to_thread(self.keeping.asset, identity)
 
     def check_fetch(self, identity: AssetId) -> None:
         """Raises VaultError with why an asset cannot be fetched now, if so; queued already is no reason."""
@@ -317,13 +326,9 @@ class Desk:
         """A held asset. Raises VaultError with why it is not held."""
         return self._fetching.outcome(identity)
 
-    async def verify(self, identity: AssetId) -> Verification:
-        """Read a held file again: it is held, damaged or lost."""
-        return await self._keeping.verify(identity)
-
     async def release(self, identity: AssetId) -> AssetView:
         """Let the service delete it, against a complete proof."""
-        return await self._keeping.release(identity)
+        return await self.keeping.release(identity)
 
     async def catchup(self, account: str, room: str) -> CatchupView:
         """Ask for the summary of the call in a room, and keep it when it says something new."""

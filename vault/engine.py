@@ -14,11 +14,14 @@ from typing import Any, TypeVar
 
 from providers.base import ProviderError
 from providers.models import Capability
+from vault.behind import Behind
 from vault.config import AccountConfig
 from vault.desk import Desk
 from vault.errors import VaultError
 from vault.inbox.receiving import Receiving
 from vault.inbox.views import ReceiverView
+from vault.looking import Looking
+from vault.syncing import SyncReport
 from vault.transfers.queue import Queue
 from vault.transfers.retrying import PATIENCE_S
 from vault.views import TransferState, TransferView
@@ -26,6 +29,8 @@ from vault.views import TransferState, TransferView
 T = TypeVar("T")
 
 LOOK_S = 0.5
+REST_S = 2.0
+"""Between two looks for accounts that are signed in and not needed."""
 WATCH_AGAIN_S = 30.0
 IDLE_S = 20.0
 SHOWN_TRANSFERS = 200
@@ -73,12 +78,19 @@ class Engine:
         self._guard = threading.Lock()
         """Held while a call is handed over, so that none is after the last was seen to."""
         self._syncing: set[str] = set()
+        self._syncs: dict[str, asyncio.Future[SyncReport]] = {}
         self._snapshot = Snapshot()
         self._looked_at = (-1, -1)
+        self._version = -1
+        """Of the ledger's file, at the last look."""
+        self._looking = Looking(self._look, lambda: LOOK_S)
+        self._behind: Behind | None = None
+        self._following: asyncio.Task[None] | None = None
+        """Takes over config.toml, which was written."""
         self._idle_since: dict[str, float] = {}
+        self._used: set[str] = set()
+        """Accounts that something ran for since the last look for idle ones."""
         self._accounts: dict[str, asyncio.Task[None]] = {}
-        self._is_stale = False
-        """Whether config.toml was written since it was read."""
         self._edits = 0
         """How often accounts came, changed or went."""
         self._calls: set[asyncio.Task[Any]] = set()
@@ -135,14 +147,19 @@ class Engine:
         def nudge() -> None:
             with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
                 loop.call_soon_threadsafe(queue.nudge)
+            self._looking.soon()
 
         self.desk.queued = nudge
-        kept = [loop.create_task(self._keep_queue(queue)), loop.create_task(self._keep_looking())]
+        queue.is_told = True
+        behind = self._behind = Behind(self.desk.search.index_some, lambda: bool(self._syncing))
+        kept = [loop.create_task(each) for each in (self._keep_queue(queue), self._keep_resting(), behind.run())]
         self.desk.managing.changed = self._follow
         self._follow(frozenset(self.desk.config.accounts))
         receiving = self._receiving = Receiving(self.desk.webhooks, self.desk.config.data / "workers")
+        receiving.is_told = True
         kept.append(loop.create_task(receiving.run(on=self.desk.config.receiver.on)))
         self._snapshot = replace(self._snapshot, online=True)
+        self._looking.start()
         self._started.set()
         if self._stop_asked:
             self._stop.set()
@@ -155,10 +172,11 @@ class Engine:
             self.desk.managing.changed = lambda names: None
             for _ in range(2):
                 await asyncio.sleep(0)  # calls that were handed over before become tasks, and begin
-            ending = [*kept, *self._accounts.values(), *self._calls]
+            ending = [*kept, *self._accounts.values(), *self._calls, *([self._following] if self._following else [])]
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
+            await asyncio.to_thread(self._looking.stop)
             await self.desk.aclose()
             self._snapshot = replace(self._snapshot, online=False)
 
@@ -211,41 +229,61 @@ class Engine:
         """Sync an account now; gives words of what came of it. Never raises for a fault of network or service."""
         if account in self._syncing:
             return f"{account} is being synced already"
+        sync = self._syncs[account] = asyncio.ensure_future(self.desk.sync(account))
         self._syncing.add(account)
+        self._used.add(account)
         try:
-            report = await self.desk.sync(account)
+            await asyncio.wait((sync,))
+            if sync.cancelled():
+                return f"{account}: stopped; what came until then is kept"
+            report = sync.result()
         except (ProviderError, VaultError) as error:
             return f"{account}: {error.words}"
         finally:
+            sync.cancel()
+            await asyncio.gather(sync, return_exceptions=True)
             self._syncing.discard(account)
+            del self._syncs[account]
         return f"{account}: {report.meetings} meetings, {report.new} new; {report.words}".rstrip("; ")
 
-    async def _keep_looking(self) -> None:
-        """Take a snapshot whenever there may be something new, and sign out accounts that are not needed."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                self._snapshot = await asyncio.to_thread(self._look)
-            except VaultError as error:
-                self._snapshot = replace(self._snapshot, trouble=error.words)
-            if self._is_stale:
-                with contextlib.suppress(VaultError):  # it is told as trouble
-                    await self.desk.managing.follow()
-            await self._rest_idle_accounts(loop.time())
-            await asyncio.sleep(LOOK_S)
+    async def stop_sync(self, account: str) -> bool:
+        """End the sync of an account that is under way; whether one was. What came is kept. On the loop: by `do`."""
+        sync = self._syncs.get(account)
+        if sync is None:
+            return False
+        sync.cancel()
+        await asyncio.wait((sync,))
+        return True
 
-    def _look(self) -> Snapshot:
+    def _look(self) -> None:
+        """Take a snapshot where there may be something new, and tell the loop of what was written. In its thread."""
+        assert self._loop is not None
+        assert self._queue is not None
+        try:
+            version = self.desk.data_version()
+            moved, self._version = version != self._version, version
+            is_stale = self.desk.managing.is_stale()
+            if moved or is_stale:
+                with contextlib.suppress(RuntimeError):  # the loop ended meanwhile
+                    self._loop.call_soon_threadsafe(self._moved, is_stale)
+            self._used.update(self._queue.busy)
+            self._snapshot = self._taken(moved)
+        except VaultError as error:
+            self._snapshot = replace(self._snapshot, trouble=error.words)
+
+    def _taken(self, moved: bool) -> Snapshot:
+        """A snapshot; the same one, at the cost of nothing, where neither the ledger `moved` nor anything runs."""
         assert self._queue is not None
         before = self._snapshot
-        self._is_stale = self.desk.managing.is_stale()
-        number = self.desk.change_number()
         syncing = frozenset(self._syncing)
-        busy = self._queue.busy
         receiver = self._receiving.view() if self._receiving else before.receiver
         trouble = self._trouble or (self._receiving.trouble if self._receiving else "") or self.desk.managing.trouble
-        quiet = not busy and not before.active and before.trouble == trouble and before.receiver == receiver
-        seen = (number, self._edits)
-        if quiet and seen == self._looked_at and syncing == before.syncing:
+        same = (before.syncing, before.trouble, before.receiver) == (syncing, trouble, receiver)
+        quiet = same and not self._queue.busy and not before.active
+        if quiet and not moved and self._looked_at[1] == self._edits:
+            return before
+        seen = (self.desk.change_number(), self._edits)
+        if quiet and seen == self._looked_at:
             return before
         transfers = self._transfers()
         revision = before.revision + (seen != self._looked_at)
@@ -256,15 +294,33 @@ class Engine:
         kept = self.desk.transfers(SHOWN_TRANSFERS)
         return kept if self._queue is None else tuple(self._queue.up_to_date(view) for view in kept)
 
+    def _moved(self, is_stale: bool) -> None:
+        """Somebody wrote to the ledger, or to config.toml (on the loop)."""
+        for each in (self._queue, self._receiving, self._behind):
+            assert each is not None
+            each.nudge()
+        if is_stale and (self._following is None or self._following.done()):
+            self._following = asyncio.get_running_loop().create_task(self._follow_config())
+
+    async def _follow_config(self) -> None:
+        with contextlib.suppress(VaultError):  # it is told as trouble
+            await self.desk.managing.follow()
+
+    async def _keep_resting(self) -> None:
+        while True:
+            await self._rest_idle_accounts(asyncio.get_running_loop().time())
+            await asyncio.sleep(REST_S)
+
     async def _rest_idle_accounts(self, now: float) -> None:
         """A session at a service (an agent's seat) is not kept longer than it is used."""
         assert self._queue is not None
         busy = self._queue.busy | self._syncing
+        used, self._used = self._used, set()
         await self.desk.managing.close_retired(busy)
         for account in self.desk.config.accounts.values():
             if Capability.WATCH not in self.desk.capabilities(account.name) or account.settings.options.get("watch"):
                 continue
-            if account.name in busy:
+            if account.name in busy or account.name in used:
                 self._idle_since[account.name] = now
             elif now - self._idle_since.get(account.name, now) > IDLE_S:
                 del self._idle_since[account.name]

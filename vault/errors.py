@@ -39,3 +39,7 @@ class PartBusy(VaultError):
 
 class Overtaken(VaultError):
     """Another process took over this transfer; what this one has must not be committed."""
+
+
+class Cancelled(VaultError):
+    """Whoever asked for it does not want it any more; nothing was changed."""

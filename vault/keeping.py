@@ -1,7 +1,8 @@
 """What is held: reading it again, and letting the service delete its copy only against that."""
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,16 @@ class Verification:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class VerifyProgress:
+    """How far reading a file again is: so many bytes of so many; `step` is "reading", "container" or "media"."""
+
+    identity: AssetId
+    done: int
+    total: int
+    step: str
+
+
 class Keeping:
     """The use cases `verify` and `release`."""
 
@@ -47,21 +58,55 @@ class Keeping:
             raise VaultError(f"{identity} is not known here; `reeldesk sync {identity.account}` asks the service")
         return view
 
-    async def verify(self, identity: AssetId) -> Verification:
-        """Read the held file again and write down what it is now. Raises VaultError when there was never one."""
-        return await asyncio.to_thread(self._verify, identity)
+    async def verify(
+        self,
+        identity: AssetId,
+        on_progress: Callable[[VerifyProgress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Verification:
+        """Read the held file again and write down what it is now. Raises VaultError when there was never one.
 
-    def _verify(self, identity: AssetId) -> Verification:
+        `on_progress` is told, and `cancelled` asked, in the thread that reads, some times a second and more. Raises
+        Cancelled when that says so; to cancel the task stops the reading, too. Nothing is written down then.
+        """
+        given_up = threading.Event()
+
+        def told(step: str, done: int, total: int) -> None:
+            if on_progress is not None:
+                on_progress(VerifyProgress(identity, done, total, step))
+
+        def is_over() -> bool:
+            return given_up.is_set() or (cancelled is not None and cancelled())
+
+        try:
+            return await asyncio.to_thread(self._verify, identity, held.Watch(told, is_over))
+        finally:
+            given_up.set()
+
+    def _verify(self, identity: AssetId, watch: held.Watch) -> Verification:
         view = self.asset(identity)
         problem = why_not_verify(view)
         if problem or view.proof is None:
             raise VaultError(f"{identity}: {problem}")
+        if view.local is LocalState.FETCHING:
+            raise VaultError(f"{identity} is being fetched right now; what comes is proven by that")
         path = Path(view.path)
         root = self._config.vault_path if path.is_relative_to(self._config.vault_path) else path.parent
-        reading = held.read_again(root, PurePosixPath(path.relative_to(root).as_posix()), view.extension)
+        relative = PurePosixPath(path.relative_to(root).as_posix())
+        reading = held.read_again(root, relative, view.extension, watch, media=True)
         found = self._judge(view, view.proof, reading)
+        now = self.asset(identity)
+        if now.proof != view.proof or now.local is LocalState.FETCHING:
+            raise VaultError(f"{identity} was fetched anew meanwhile; what was read is not it any more")
         self._ledger.history.verified(identity, found.state, found.proof, found.words, self._now().timestamp())
         return found
+
+    def oldest_first(self, account: str = "", before: datetime | None = None) -> Iterator[AssetView]:
+        """What was ever proven, whose proof is older than `before`, the oldest first: so that who stops goes on there.
+
+        Damaged and lost ones keep their old proof and come first. The ledger is read a few hundred at a time.
+        """
+        return self._ledger.proven.oldest_first(account, before or self._now())
 
     def _judge(self, view: AssetView, proof: Proof, reading: held.Reading | None) -> Verification:
         if reading is None:

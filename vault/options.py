@@ -89,6 +89,17 @@ COMMON = (
         advanced=True,
     ),
     Option(
+        "keep_days_at_service",
+        "days after a meeting after which your own rules delete its recordings at the service: a deadline, unless the "
+        "service states an earlier one; 0: no such rule",
+        "number",
+        0.0,
+        example="30",
+        label="Days at the service",
+        check=checks.between(0, 36_500),
+        advanced=True,
+    ),
+    Option(
         "spool",
         "a folder of saved deliveries (*.json with *.json.headers) that sync takes in",
         example="spool",

@@ -112,6 +112,8 @@ def tokens(text: str) -> Iterator[Token]:
             continue
         quoted = phrase is not None
         value = phrase if quoted else word
+        if quoted and not end_quote:
+            value = value.rstrip()  # the blank behind a word while one types is not meant yet
         name = (name or "").lower()
         if name and name not in FIELDS and not quoted:
             name, value = "", f"{found[4]}:{word}"  # a time, an address or a title with a colon

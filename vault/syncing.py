@@ -86,6 +86,7 @@ class Syncing:
     async def sync(self, account: str) -> SyncReport:
         """Ask the service for what it has, and take in what was saved for us. Raises ProviderError, VaultError."""
         config = self._connections.account(account)
+        await asyncio.to_thread(self._ledger.rules.apply, account, config.keep_days)
         try:
             report = await self._sync(config)
         except (ProviderError, VaultError) as failure:
@@ -101,7 +102,8 @@ class Syncing:
         if Capability.LIST in capabilities or (Capability.WATCH in capabilities and config.settings.options["watch"]):
             async for listing in provider.listing():
                 truth = Capability.LIST in capabilities
-                recorded += await asyncio.to_thread(self.record, config.name, listing, authoritative=truth)
+                brought = await asyncio.to_thread(self.record, config.name, listing, authoritative=truth)
+                recorded += brought.figures
         else:
             words = provider.info.found_by
         if config.spool is not None:

@@ -1,7 +1,7 @@
 """What the vault tells whoever asks: frozen values, safe to hand to another thread. Sizes in bytes, times in UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
@@ -303,11 +303,29 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of an asset's custody trail."""
+    """One line of an asset's custody trail: an event of the ledger's log, where `number` is its place.
+
+    `by`: operator, worker or service ("" where nobody noted it); `process`: user@host that wrote it down; `facts`:
+    what a program reads of it; `chain`: its link (hex).
+    """
 
     at: datetime
     what: str
     words: str
+    number: int = 0
+    by: str = ""
+    process: str = ""
+    facts: Mapping[str, str | int | None] = field(default_factory=dict)
+    chain: str = ""
+
+    @property
+    def who(self) -> str:
+        """Who established it, in words."""
+        if self.by == "service":
+            return "the service"
+        if self.by == "worker":
+            return f"worker on {self.process.rpartition('@')[2]}"
+        return self.process or "not noted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,15 @@ INFO = ProviderInfo(
             choices=("auto", "current", "legacy"),
             example="auto",
         ),
+        Option(
+            "abandon_days",
+            "days from abandoning an archive to its deletion, as the tenant is set up",
+            kind="number",
+            default=3.0,
+            example="3",
+            check=checks.between(0, 3_650),
+            advanced=True,
+        ),
     ),
     secrets=(
         SecretField("api_key", "API token of an administrator of the tenant", label="API token"),

@@ -1,7 +1,7 @@
 """The client of a flexperto tenant."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from providers.base import (
     AccountSettings,
@@ -56,6 +56,7 @@ class FlexpertoClient(Provider):
         self._base = wire.api_base(settings.options["base_url"])
         origin = Origin.of(self._base)
         assert origin is not None  # api_base refuses what has none
+        self._stay = timedelta(days=settings.options["abandon_days"])
         paths = settings.options["paths"]
         self._archive_paths = None if paths == "auto" else Family(paths)
         self._subscription_paths = self._archive_paths
@@ -95,21 +96,22 @@ class FlexpertoClient(Provider):
             following = walk.after(page)
             if following is None:
                 break
-            page = read_page(self._ok(await self._http.send(Request("GET", following)), "the list of archives"))
+            answer = self._ok(await self._http.send(Request("GET", following)), "the list of archives")
+            page = read_page(answer, self._stay)
         if walk.complaint:
             raise BadAnswer(walk.complaint)
 
     async def _first_page(self) -> tuple[str, Page]:
         """The address and content of the list's first page; settles which family of paths archives have."""
         family, answer = await self._served(self._archive_paths, lambda one: wire.list_request(self._base, one))
-        page = read_page(self._ok(answer, "the list of archives (see base_url and paths)"))
+        page = read_page(self._ok(answer, "the list of archives (see base_url and paths)"), self._stay)
         self._archive_paths = family
         return wire.list_request(self._base, family).url, page
 
     async def look_up(self, hint: str) -> Listing:
         """The record of the archive with this id, as the service has it now."""
         answer = await self._http.send(wire.record_request(self._base, hint))
-        return wire.read_record(self._ok(answer, f"archive {hint}"), hint)
+        return wire.read_record(self._ok(answer, f"archive {hint}"), hint, self._stay)
 
     async def locate(self, asset: Asset) -> Source:
         """The archive's download address. Raises NotFound without an archive id, Gone by the answer of the service."""

@@ -121,7 +121,7 @@ def archive_zip(seed: str, title: str = "", people: tuple[Person, ...] = (), vid
     assumption: the names of the files in the folders.
     """
     noise = random.Random(seed)  # content to look at, nothing secret
-    recording = mp4_blob(max(video_bytes, 64), noise.randrange(1 << 30))
+    recording = mp4_blob(max(video_bytes, 64), noise.randrange(1 << 30), bare=True)
     head = recording.read(0, 64)
     chat = [{"from": person.name, "text": f"Hello, this is {person.name}"} for person in people]
     metadata = {

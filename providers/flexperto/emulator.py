@@ -247,22 +247,24 @@ class FlexpertoEmulator(SendingEmulator):
             with_size=self.with_size,
         )
 
+    def _records(self, archive_ids: Iterable[str]) -> list[dict[str, Any]]:
+        return [self._record(self.archive(archive_id)) for archive_id in archive_ids]
+
     async def _list(self, request: Request) -> Response:
         wanted = request.query_params.get("status")
-        found = [self.archive(archive_id) for archive_id in self.archives]
-        records = [self._record(archive) for archive in found if wanted in (None, archive.status)]
+        names = [one for one in self.archives if wanted is None or self.archive(one).status == wanted]
         if self.envelope == "array":
-            return JSONResponse(records)
+            return JSONResponse(self._records(names))
         if self.page_size is None:
-            return JSONResponse({self.envelope: records})
+            return JSONResponse({self.envelope: self._records(names)})
         number = int(request.query_params.get("page", "1"))
-        pages = -(-len(records) // self.page_size)
-        part = records[(number - 1) * self.page_size : number * self.page_size]
+        pages = -(-len(names) // self.page_size)
+        part = self._records(names[(number - 1) * self.page_size : number * self.page_size])
         body: dict[str, Any] = {self.envelope: part}
         if self.paging == "next":
             body["next"] = f"{request.url.path}?page={number + 1}" if number < pages else None
         else:
-            body["total"] = len(records)
+            body["total"] = len(names)
         if self.paging == "pages":
             body |= {"page": number, "pageSize": self.page_size, "totalPages": pages}
         return JSONResponse(body)

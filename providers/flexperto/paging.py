@@ -5,11 +5,12 @@ No document mentions pages (unknown). assumption: what an answer states of its o
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
 from providers.base import BadAnswer, NotTrusted
-from providers.flexperto.record import listing_of
+from providers.flexperto.record import EXPIRATION, listing_of
 from providers.messages import Answer
 from providers.models import Listing
 from providers.origin import Origin
@@ -47,13 +48,13 @@ def rows_of(body: object, own_name: str = "archives") -> tuple[list[Any], dict[s
     raise BadAnswer("expected a JSON array, or an object with one under data, rows, items or results")
 
 
-def read_page(answer: Answer) -> Page:
+def read_page(answer: Answer, stay: timedelta = EXPIRATION) -> Page:
     """A list answer. Records that cannot be read are counted, so that one does not hide the others."""
     rows, around = rows_of(answer.json())
     listings: list[Listing] = []
     for row in rows:
         try:
-            listings.append(listing_of(row, "listed by the service"))
+            listings.append(listing_of(row, "listed by the service", stay=stay))
         except BadAnswer:
             continue
     return Page(

@@ -103,8 +103,10 @@ def redacted_json(value: object, cost: int = MAX_RECORD_COST) -> str:
     return shown(_redacted(pruned(value, cost), 0))
 
 
-def listing_of(record: object, origin: str, known_id: str = "") -> Listing:
+def listing_of(record: object, origin: str, known_id: str = "", stay: timedelta = EXPIRATION) -> Listing:
     """The meeting and asset of one record. `known_id`: the archive id that was asked for.
+
+    `stay`: from abandoning to deletion, as the tenant is set up.
 
     Raises BadAnswer when it is no object, has no usable archive id, or is of another archive.
     """
@@ -120,7 +122,7 @@ def listing_of(record: object, origin: str, known_id: str = "") -> Listing:
     meeting_id = conference_id or archive_id
     raw = redacted_json(record)
     meeting = _meeting(record, meeting_id, origin, raw)
-    return Listing((meeting,), (_asset(record, meeting_id, archive_id, conference_id, raw),))
+    return Listing((meeting,), (_asset(record, (meeting_id, archive_id, conference_id), raw, stay),))
 
 
 def _meeting(record: dict[str, Any], meeting_id: str, origin: str, raw: str) -> Meeting:
@@ -137,10 +139,11 @@ def _meeting(record: dict[str, Any], meeting_id: str, origin: str, raw: str) -> 
     )
 
 
-def _asset(record: dict[str, Any], meeting_id: str, archive_id: str, conference_id: str, raw: str) -> Asset:
+def _asset(record: dict[str, Any], ids: tuple[str, str, str], raw: str, stay: timedelta) -> Asset:
+    meeting_id, archive_id, conference_id = ids
     status = record.get("status")
     state = remote_state(status)
-    deadline, basis = _deadline(record, state)
+    deadline, basis = _deadline(record, state, stay)
     details = {"Archive id": archive_id}
     if conference_id:
         details["Conference id"] = conference_id
@@ -170,7 +173,7 @@ def _asset(record: dict[str, Any], meeting_id: str, archive_id: str, conference_
     )
 
 
-def _deadline(record: dict[str, Any], state: RemoteState) -> tuple[datetime | None, str]:
+def _deadline(record: dict[str, Any], state: RemoteState, stay: timedelta) -> tuple[datetime | None, str]:
     """When the file is deleted, and how we know. Unclaimed archives are kept (doc) unless the record says otherwise."""
     if state not in (RemoteState.AVAILABLE, RemoteState.ABANDONED):
         return None, ""
@@ -180,7 +183,10 @@ def _deadline(record: dict[str, Any], state: RemoteState) -> tuple[datetime | No
     if state is RemoteState.ABANDONED:
         for key in ("abandonedAt", "updatedAt"):
             if moment := read_time(record.get(key)):
-                return moment + EXPIRATION, f"assumed: {EXPIRATION.days} days, the service's default, after {key}"
+                days = f"{stay / timedelta(days=1):g} days"
+                if stay != EXPIRATION:
+                    return moment + stay, f"{days} (abandon_days) after {key}"
+                return moment + stay, f"assumed: {days}, the service's default, after {key}"
     return None, ""
 
 

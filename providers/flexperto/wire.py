@@ -6,12 +6,12 @@ are not documented, so only "not 2xx" is relied on, and what HTTP itself says of
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote, urlsplit
 
 from providers.base import BadAnswer, Head, NotReady, NotTrusted, ProviderError, Refused, error_for_status
-from providers.flexperto.record import ARCHIVE_ID_KEYS, first_identifier, identifier, listing_of
+from providers.flexperto.record import ARCHIVE_ID_KEYS, EXPIRATION, first_identifier, identifier, listing_of
 from providers.messages import REDIRECTS, Answer, Request, media_type
 from providers.models import Listing
 from providers.origin import Origin
@@ -112,7 +112,7 @@ def require_ok(answer: Answer, subject: str, now: datetime) -> Answer:
     return answer
 
 
-def read_record(answer: Answer, archive_id: str) -> Listing:
+def read_record(answer: Answer, archive_id: str, stay: timedelta = EXPIRATION) -> Listing:
     """The record that was asked for, bare or under data, item or result. Raises BadAnswer."""
     body = answer.json()
     if isinstance(body, dict) and not first_identifier(body, ARCHIVE_ID_KEYS):
@@ -120,7 +120,7 @@ def read_record(answer: Answer, archive_id: str) -> Listing:
         body = next((one for one in inner if isinstance(one, dict)), body)
     if isinstance(body, dict) and not ({"status", "conferenceId", "sha256CheckSum"} & set(body)):
         raise BadAnswer(f"the answer for archive {archive_id} is no archive record")
-    return listing_of(body, "asked for by its id", archive_id)
+    return listing_of(body, "asked for by its id", archive_id, stay)
 
 
 def judge_download(archive_id: str, now: Callable[[], datetime]) -> Callable[[Head], None]:

@@ -200,12 +200,14 @@ def _asset(record: Mapping[str, Any], meeting_id: str, mixed_at: datetime, raw: 
     origin = Origin.of(link) if len(link) <= MAX_LINK else None
     if origin is None:
         return replace(asset, error="what the callback gives as link is no http(s) address")
+    deadline = link_runs_out(link)
     return replace(
         asset,
         state=RemoteState.AVAILABLE,
         sealed_link=Secret(link),
         locator={"room": room, "host": origin.netloc},
-        deadline=link_runs_out(link),
+        deadline=deadline,
+        details={"Deadline": "its link runs out"} if deadline else {},
     )
 
 

@@ -9,6 +9,7 @@ from textual.widgets import Button, Checkbox, Input
 
 from providers.emulation import Loopback
 from providers.flexperto.emulator import FlexpertoEmulator
+from providers.secret import Secret
 from tests.tui.account_walk import (
     KEY,
     SIZES,
@@ -148,6 +149,25 @@ async def test_what_comes_in_one_burst_lands_in_its_own_field(bare: Served) -> N
         assert (field(form, "name").value, field(form, "base_url").value) == ("ab", "https")
         assert field(form, "api_key").value == KEY
         assert KEY not in seen(pilot)
+
+
+async def test_a_passphrase_typed_ahead_falls_into_no_field(net: Loopback, tmp_path: Path) -> None:
+    service = emulated(net)
+    with sealed_stage(tmp_path, config="", filled=False) as engine:
+        app = app_on(engine)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await accounts(pilot)
+            form = await new_form(pilot, FLEXPERTO)
+            await fill_in(pilot, form, name="advice", base_url=service.base_url, api_key=KEY)
+            await pilot.press("ctrl+s")
+            await shows(pilot, "Where is it to be kept?")
+            burst(app, "s", *WORDS)
+            await shows(pilot, "enter makes it")
+            assert field(form, "api_key").value == KEY
+            await pilot.press("ctrl+u", "ctrl+k")  # what of it came too early is typed again
+            burst(app, *WORDS, "tab", *WORDS, "enter")
+            await until(pilot, lambda: "advice works" in screen_of(pilot).said, "the test")
+        assert engine.desk.secrets.known("advice", "api_key") == Secret(KEY)
 
 
 async def test_an_account_without_its_secret_is_added_only_when_that_is_meant(bare: Served) -> None:

@@ -111,7 +111,7 @@ def account(line: str, provider: str = "flexperto", url: str = "https://a.exampl
         (
             account("sped = 1"),
             4,
-            "accounts.advice.sped is not known here; known are allow_private, auto_fetch, base_url",
+            "accounts.advice.sped is not known here; known are abandon_days, allow_private, auto_fetch",
         ),
         (account("'sped' = 1"), 4, "accounts.advice.sped is not known here"),
         (account('verify = "no"'), 4, "accounts.advice.verify must be true or false"),

@@ -10,19 +10,21 @@ from typing import Any
 import pytest
 
 from providers.base import SessionLost
-from providers.emulation import Loopback
+from providers.emulation import Blob, Loopback
 from providers.models import Capability
 from tests.providers.huawei.box import box as huawei_box
 from tests.vault.test_killed import stored_zip
 from tests.vault.test_syncing import _desk_over
 from tests.vault.world import World, archive, until_true
+from vault import behind
 from vault import engine as engines
 from vault.desk import Desk
 from vault.engine import Engine, Snapshot
 from vault.errors import LedgerError, VaultError
 from vault.ledger.claiming import Terms
+from vault.ledger.deliveries import Receipt
 from vault.transfers import pouring
-from vault.views import LocalState, Query, TransferState
+from vault.views import DeliveryState, LocalState, Query, TransferState
 
 A, B = archive("a"), archive("b")
 
@@ -30,7 +32,9 @@ A, B = archive("a"), archive("b")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "LOOK_S", 0.02)
+    monkeypatch.setattr(engines, "REST_S", 0.02)
     monkeypatch.setattr(engines, "WATCH_AGAIN_S", 0.02)
+    monkeypatch.setattr(behind, "AGAIN_S", 0.02)
     monkeypatch.setattr(pouring, "BLOCK_S", 0.05)
 
 
@@ -84,21 +88,88 @@ def test_a_quiet_engine_keeps_its_snapshot(it: World, desk: Desk) -> None:
     with Running(desk, sync_at_start=False) as running:
         first = running.until(lambda s: s.revision)
         looks = threading.Event()
-        number, seen = desk.change_number, []
+        version, seen = desk.data_version, []
 
         def counted() -> int:
             seen.append(1)
             if len(seen) > 5:
                 looks.set()
-            return number()
+            return version()
 
-        desk.change_number = counted  # type: ignore[method-assign]  # to see that it looks
+        desk.data_version = counted  # type: ignore[method-assign]  # to see that it looks
         assert looks.wait(10)
         assert running.engine.snapshot() is first
         it.emulator.add_archive("a")
         running.do(lambda d: d.sync("advice"))
         changed = running.until(lambda s: s is not first and s.revision > first.revision)
         assert changed.online
+
+
+def test_an_engine_at_rest_asks_the_ledger_nothing(it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Running(desk, sync_at_start=False) as running:
+        running.until(lambda s: s.revision)
+        quiet, asked, version = threading.Event(), list[str](), desk.data_version
+
+        def looked() -> int:
+            asked.append("a look")
+            if asked[-10:] == ["a look"] * 10:
+                quiet.set()
+            return version()
+
+        def noted(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any) -> Any:
+                asked.append(name)
+                return verb(*args)
+
+            return call
+
+        ledger = desk._ledger
+        for verbs, name in ((ledger.claims, "is_due"), (ledger.deliveries, "take"), (ledger.index, "fill")):
+            monkeypatch.setattr(verbs, name, noted(name, getattr(verbs, name)))
+        desk.data_version = looked  # type: ignore[method-assign]  # to see that nothing but it is asked
+        assert quiet.wait(10), asked
+
+
+def test_what_another_process_queues_or_receives_is_begun(it: World, desk: Desk) -> None:
+    it.emulator.add_archive("a", blob=stored_zip(100_000, 1))
+    other = it.desk()
+    with Running(desk) as running:
+        running.until(lambda snapshot: snapshot.revision and desk.asset(A))
+        assert other.enqueue([A]) == (A,)
+        running.until(lambda s: s.transfers and s.transfers[0].state is TransferState.DONE)
+        [delivery] = it.emulator.deliveries_for("a")
+        kept = Receipt("advice", "k", "topic", "signed", "redacted", "digest", delivery, "192.0.2.1", 0.0)
+        other._ledger.deliveries.keep([kept])
+        until_true(lambda: [each.state for each in desk.webhooks.deliveries()] == [DeliveryState.DONE])
+    other.close()
+
+
+def test_what_came_is_indexed_behind(it: World, desk: Desk) -> None:
+    it.emulator.add_archive("a", title="Annual Review")
+    with Running(desk) as running:
+        running.until(lambda snapshot: snapshot.revision and desk.asset(A))
+        with desk._ledger._database.read() as connection:
+            until_true(lambda: connection.execute("SELECT count(*) FROM unindexed").fetchone()[0] == 0)
+            found = "SELECT count(*) FROM found WHERE found MATCH 'annual'"
+            assert connection.execute(found).fetchone()[0] == 1
+
+
+def test_a_sync_is_stopped_and_what_came_is_kept(it: World, desk: Desk) -> None:
+    for number in range(60):
+        it.emulator.add_archive(f"a{number}", blob=Blob(10))
+    it.emulator.envelope, it.emulator.page_size = "data", 2
+    it.emulator.faults.latency_s = 0.05
+    with Running(desk, sync_at_start=False) as running:
+        syncing = running.engine.do(lambda d: running.engine.sync("advice"))
+        running.until(lambda s: desk.totals().meetings >= 4)
+        assert running.do(lambda d: running.engine.stop_sync("advice"))
+        assert syncing.result(10) == "advice: stopped; what came until then is kept"
+        kept = desk.totals().meetings
+        assert 4 <= kept < 60
+        assert not running.do(lambda d: running.engine.stop_sync("advice"))
+        running.until(lambda s: not s.syncing)
+        it.emulator.faults.latency_s = 0.0
+        assert running.do(lambda d: running.engine.sync("advice")) == f"advice: 60 meetings, {60 - kept} new"
 
 
 def test_progress_and_rates(it: World, desk: Desk) -> None:
@@ -235,14 +306,14 @@ def test_trouble_is_told_until_it_is_over(desk: Desk, monkeypatch: pytest.Monkey
 
 def test_a_ledger_that_cannot_be_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = threading.Event()
-    number = desk.change_number
+    version = desk.data_version
 
-    def change_number() -> int:
+    def data_version() -> int:
         if broken.is_set():
             raise LedgerError("the ledger cannot be used: gone")
-        return number()
+        return version()
 
-    monkeypatch.setattr(desk, "change_number", change_number)
+    monkeypatch.setattr(desk, "data_version", data_version)
     with Running(desk, sync_at_start=False) as running:
         running.until(lambda s: s.revision)
         broken.set()

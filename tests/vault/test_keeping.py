@@ -60,7 +60,7 @@ async def test_held(it: World, desk: Desk) -> None:
     asset = desk.asset(A)
     assert asset is not None
     assert asset.proof == found.proof
-    assert what(desk) == ["seen", "fetched", "verified"]
+    assert what(desk) == ["seen", "queued", "fetched", "verified"]
 
 
 async def test_never_proven(it: World, desk: Desk) -> None:

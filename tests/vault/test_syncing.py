@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from providers.base import NotAuthentic, ServiceDown, Unauthorized, Unreadable
-from providers.emulation import Loopback
+from providers.emulation import Blob, Loopback
 from providers.models import Asset, AssetId, AssetKind, Catchup, Delivery, Listing, Meeting, RemoteState
 from tests.providers.cronofy.box import box as cronofy_box
 from tests.providers.huawei.box import box as huawei_box
@@ -18,6 +18,7 @@ from tests.vault.world import World, archive, until
 from vault import syncing
 from vault.desk import Desk
 from vault.errors import SpoolError, VaultError
+from vault.ledger.recording import Recorded
 from vault.views import DeliveryState, LocalState, Query
 
 A = archive("a")
@@ -338,6 +339,26 @@ def test_a_long_page_is_recorded_in_parts(it: World, desk: Desk, monkeypatch: py
     assert (recorded.meetings, recorded.assets, recorded.new) == (7, 18, 18)
     assert (desk.totals().meetings, desk.totals().assets) == (9, 18)
     assert [view.text for view in desk.catchup_history("advice", "room")] == ["said"]
+
+
+async def test_a_long_sync_gathers_no_names(it: World, desk: Desk) -> None:
+    for number in range(9):
+        it.emulator.add_archive(f"a{number}", blob=Blob(10))
+    it.emulator.envelope, it.emulator.page_size = "data", 2
+    sums: list[Recorded] = []
+    add = Recorded.__add__
+
+    def noted(one: Recorded, other: Recorded) -> Recorded:
+        sums.append(add(one, other))
+        return sums[-1]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Recorded, "__add__", noted)
+        report = await desk.sync("advice")
+    assert (report.meetings, report.new) == (9, 9)
+    long = [each for each in sums if each.meetings > 2]
+    assert long
+    assert all(each.became_available == () for each in long)
 
 
 def test_nothing_is_a_part_too() -> None:

@@ -57,6 +57,7 @@ async def _fetch(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
             ready.append(identity)
 
     await each(chosen, AT_ONCE, prepare)
+    _warn(desk, ready, out)
     meter = Meter(out, len(ready))
 
     def ended(identity: AssetId) -> None:
@@ -65,6 +66,17 @@ async def _fetch(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
 
     await desk.fetch_all(sorted(ready, key=chosen.index), meter.show, ended)
     return out.status
+
+
+def _warn(desk: "Desk", ready: list[AssetId], out: Output) -> None:
+    """Say before it starts that the disk, or the time, does not suffice; what can be had is fetched either way."""
+    from tui.risk_words import room_words
+
+    totals = desk.risk.room(ready)
+    if not totals.fits:
+        out.note(room_words(totals))
+    if totals.will_be_lost:
+        out.note(f"{count(totals.will_be_lost, 'asset')} will be lost before it is here; see `reeldesk risk`")
 
 
 def _available(desk: "Desk", account: str, out: Output) -> list[AssetId]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from tui import hardening
+from tui.commandline.bringing_up import desk_of
 from tui.commandline.output import Output
 from tui.commandline.session import Usage
 from tui.wire.abilities import unfit
@@ -68,16 +69,16 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
     for name in _SIZES:
         os.environ.pop(name, None)
     from tui.app import DeskApp
-    from tui.collecting import collect_rarely
+    from tui.collecting import collect_rarely, take_short_turns
     from tui.commandline.takeover import hand_over
-    from vault.desk import Desk
     from vault.engine import Engine
 
-    desk = Desk.open(environ)
+    desk = desk_of(environ)
     try:
         over = partial(hand_over, environ=environ) if outlived else None
         app = DeskApp(Engine(desk), banner=banner, hand_over=over, line=line)
         collect_rarely()
+        take_short_turns()
         with hardening.drawn_on() as broken:
             app.run(mouse=app.line.mouse is not Mouse.OFF)
     finally:

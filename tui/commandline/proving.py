@@ -1,69 +1,30 @@
-"""`verify` reads what is held again; `release` lets the service delete what is proven here."""
+"""`release` lets the service delete what is proven here."""
 
 import argparse
 from typing import TYPE_CHECKING
 
 from providers.models import AssetId
-from tui.commandline.arguments import Commands, asset, assets_or_all, check_accounts, check_assets, command, json_option
+from tui.commandline.arguments import Commands, asset, check_accounts, command, json_option
 from tui.commandline.output import Output
 from tui.commandline.session import Usage, attempt, on_loop, with_desk
 from tui.commandline.unlocking import passphrase_option, unlocking
 from vault import rules
-from vault.views import LocalState, Query
 
-if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
+if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
     from vault.desk import Desk
-    from vault.keeping import Verification
 
-_VERIFY = """\
-  reeldesk verify --all
-  reeldesk verify advice/xyz789/archive.abc123"""
 _RELEASE = """\
   reeldesk release advice/xyz789/archive.abc123          # says what would happen
   reeldesk release advice/xyz789/archive.abc123 --yes"""
 
 
 def add(commands: Commands) -> None:
-    """Add the commands."""
-    verify = command(commands, "verify", "read what is held again and compare it with its proof", run_verify, _VERIFY)
-    assets_or_all(verify, "whatever was proven once")
-    json_option(verify)
+    """Add the command."""
     release = command(commands, "release", "let the service delete what is proven here", run_release, _RELEASE)
     release.add_argument("assets", nargs="+", metavar="ASSET", type=asset, help="as `reeldesk list` prints it")
     release.add_argument("--yes", action="store_true", help="do it; without this it only says what would happen")
     json_option(release)
     passphrase_option(release)
-
-
-def run_verify(args: argparse.Namespace, out: Output) -> int:
-    """Read files again; what is damaged or lost is named."""
-    return on_loop(args.environ, lambda desk: _verify(desk, args, out))
-
-
-async def _verify(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
-    check_assets(desk, args)
-    proven = (view.identity for view in desk.assets(Query()) if not rules.why_not_verify(view))
-    chosen = list(proven) if args.all else list(dict.fromkeys(args.assets))
-    if not chosen:
-        out.note("nothing was ever proven here")
-    for identity in chosen:
-        found = await attempt(out, identity, desk.verify(identity))
-        if found and found.state is not LocalState.HELD:
-            out.fail(str(identity), f"{found.state}: {found.words}")
-        _show(desk, identity, found, args.json, out)
-    return out.status
-
-
-def _show(desk: "Desk", identity: AssetId, found: "Verification | None", as_json: bool, out: Output) -> None:
-    """Print what was found: as JSON whatever it is, for a person what was checked of a file that is held."""
-    view = desk.asset(identity) if as_json else None
-    if view:
-        checks = found.proof.checks if found and found.proof else ()
-        stated = [{"name": check.name, "outcome": check.outcome, "words": check.words} for check in checks]
-        out.record({**view.record(), "checks": stated})
-    elif found and found.state is LocalState.HELD:
-        out.line(f"{identity}  {found.state}  {found.words}")
-    out.flush()
 
 
 def run_release(args: argparse.Namespace, out: Output) -> int:

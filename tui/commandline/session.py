@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.base import ProviderError
+from tui.commandline.bringing_up import desk_of
 from tui.commandline.output import Output
 from vault.errors import VaultError
 
@@ -35,9 +36,7 @@ def words(fault: BaseException) -> str:
 
 def with_desk(environ: Mapping[str, str], work: "Callable[[Desk], int]") -> int:
     """Open the configured desk, do something quick with it, and close it."""
-    from vault.desk import Desk
-
-    desk = Desk.open(environ)
+    desk = desk_of(environ)
     try:
         return work(desk)
     finally:

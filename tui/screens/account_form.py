@@ -53,6 +53,8 @@ class AccountFormScreen(FillingScreen):
         """What was typed in or left: only there a missing value is told before one saves."""
         self._rare = form.has_rare
         self._saving = False
+        self._left: Widget | None = None
+        """What had the focus when saving began."""
 
     # Made of -----------------------------------------------------------------------------------------------------
 
@@ -283,6 +285,8 @@ class AccountFormScreen(FillingScreen):
 
     def _begin(self) -> None:
         self._saving = True
+        self._left = self.focused
+        self.set_focus(None)  # what is typed now is meant for a question that comes
         self.say("saving", "info")
         self.refresh_keys()
         self.attempt(self._save, "save")
@@ -297,6 +301,7 @@ class AccountFormScreen(FillingScreen):
             )
         finally:
             self._saving = False
+            self.set_focus(self._left)
             self.refresh_keys()
         if saved is None:
             self.say("nothing was saved", "warn")

@@ -6,17 +6,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from tui.label import label
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.widgets.ink import wrap
 from tui.widgets.lines import Lines, Row
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Modal[bool]):
     """Asks `title`; shows `lines`; answers True only for the button named `yes`.
 
     `no_first`: the refusing button has the focus (for what deletes); else the agreeing one.

@@ -5,12 +5,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.commands import Command, keys_of, on, spoken
 from tui.label import label
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.widgets.ink import wrap
 from tui.widgets.lines import Lines, Row
 
@@ -22,7 +22,7 @@ SIGNS = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Modal[None]):
     """The keys of a mode by group; a person's own keymap is in it."""
 
     CSS_PATH = sheet("raw")

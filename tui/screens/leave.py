@@ -5,12 +5,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.label import label
 from tui.leaving import Answer
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.widgets.ink import wrap
 from tui.widgets.lines import Lines, Row
 
@@ -34,7 +34,7 @@ _KEY = 5
 """Cells for the key and the space beside it."""
 
 
-class LeaveScreen(ModalScreen[Answer]):
+class LeaveScreen(Modal[Answer]):
     """Asks `title`. `why_not`: why handing over is impossible, which is greyed then; "" when it is possible."""
 
     CSS_PATH = sheet("leave")

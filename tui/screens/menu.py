@@ -7,15 +7,15 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.label import cut, label, plain
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.widgets.lines import Lines, Row
 
 
-class MenuScreen(ModalScreen[str | None]):
+class MenuScreen(Modal[str | None]):
     """Entries of (letter, name, value); answers the value chosen, or None."""
 
     CSS_PATH = sheet("raw")

@@ -7,16 +7,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.fuzzy import Matcher
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.commands import Command, keys_of, spoken
 from tui.label import label
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.widgets.lines import Lines, Row
 
 
-class PaletteScreen(ModalScreen[str | None]):
+class PaletteScreen(Modal[str | None]):
     """Answers the id of the chosen command, or None."""
 
     CSS_PATH = sheet("raw")

@@ -7,16 +7,16 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from providers.declaring import ProviderInfo
 from tui.label import cut, label, plain
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.widgets.lines import Lines, Row
 
 
-class ProviderChoiceScreen(ModalScreen[str | None]):
+class ProviderChoiceScreen(Modal[str | None]):
     """Answers a provider's name, or None."""
 
     CSS_PATH = sheet("raw")

@@ -5,16 +5,16 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.label import label, safe_block
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.widgets.ink import wrap
 from tui.widgets.lines import Lines, Row
 
 
-class RawScreen(ModalScreen[None]):
+class RawScreen(Modal[None]):
     """Shows `text` under `title`."""
 
     CSS_PATH = sheet("raw")

@@ -12,7 +12,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.beside import beside
@@ -20,6 +19,7 @@ from tui.context import FAULTS, Context, words_of
 from tui.describe import words
 from tui.label import label
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.secret_words import problem_with_new, sealed_of
 from tui.widgets.lines import Lines
 from tui.widgets.secret_input import SecretInput
@@ -59,7 +59,7 @@ LEFT_OUT = "what was typed before this opened was left out"
 SHORTENED = "only the first line of what was pasted was taken"
 
 
-class UnlockScreen(ModalScreen[bool]):
+class UnlockScreen(Modal[bool]):
     """Asks for the passphrase until it fits; answers whether the file is unlocked (made, changed) by it.
 
     `waiting`: accounts that lack a secret, which may be in it. `quiet_s`: for so long after it
@@ -70,8 +70,9 @@ class UnlockScreen(ModalScreen[bool]):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]  # Textual's own type is wider
         Binding("escape", "give_up", "Back", show=False),
-        Binding("tab,down", "app.focus_next", show=False),
-        Binding("shift+tab,up", "app.focus_previous", show=False),
+        # Before the field gets them: what comes in one burst behind a tab is for the next field.
+        Binding("tab,down", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab,up", "app.focus_previous", show=False, priority=True),
     ]
 
     def __init__(

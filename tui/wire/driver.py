@@ -1,5 +1,7 @@
 """Textual's driver, but for its output: that goes through the glass, and never waits for the terminal.
 
+Its keys are read without waking for nothing (tui/wire/keys.py).
+
 Private places of Textual 8.2.8 that the wire stands on, held by tests/tui/test_wire_textual.py: `App._display`,
 `Strip._segments`, `LayoutUpdate`, `ChopsUpdate`, and the LinuxDriver's `_file`, `_mouse`, `_get_terminal_size`,
 `_enable_mouse_support`, `_enable_mouse_pixels`, `_disable_mouse_support`.
@@ -13,6 +15,7 @@ from typing import Any
 
 from rich.color import ColorSystem
 from textual import events
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
@@ -21,6 +24,7 @@ from textual.widgets import Input, TextArea
 from tui.wire.abilities import abilities
 from tui.wire.cells import Cells
 from tui.wire.glass import Glass, Update
+from tui.wire.keys import Wake, read_keys
 from tui.wire.line import Line, Mouse
 from tui.wire.meter import Meter
 from tui.wire.outlet import Outlet
@@ -49,6 +53,7 @@ class WireDriver(LinuxDriver):
         self._thread = threading.get_ident()
         self._glass: Glass | None = None
         self._outlet: Outlet | None = None
+        self.exit_event = self._wake = Wake()
         self._last: list[str] | None = None
         """What ends the application mode, while that is put together."""
 
@@ -128,6 +133,15 @@ class WireDriver(LinuxDriver):
     def _pump(self) -> None:
         if self._glass is not None:
             self._glass.pump()
+
+    def run_input_thread(self) -> None:
+        """Until the input is disabled."""
+        read_keys(self.fileno, self._wake, XTermParser(self._debug), self.process_message)
+
+    def close(self) -> None:
+        """The end of the driver, after that of its threads."""
+        super().close()
+        self._wake.close()
 
     # The terminal's size -----------------------------------------------------------------------------------------
 

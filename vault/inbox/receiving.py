@@ -27,6 +27,8 @@ class Receiving:
         self._receiver: Receiver | None = None
         self._running: asyncio.Task[None] | None = None
         self._switching = asyncio.Lock()
+        self.is_told = False
+        """Whether `nudge` is called whenever the ledger was written; set before `run`."""
         self._trouble = ""
         """Why nothing is processed, in words, while there is no worker."""
 
@@ -59,6 +61,7 @@ class Receiving:
             return
         self._trouble = ""
         self._worker = self._webhooks.new_worker(presence)
+        self._worker.is_told = self.is_told
         working = asyncio.create_task(self._worker.run())
         try:
             await asyncio.wait((working,))
@@ -91,7 +94,7 @@ class Receiving:
         return f"webhooks are not received: {view.words}" if view.words else "webhooks are not received"
 
     async def _start(self) -> None:
-        self._receiver = self._webhooks.new_receiver(self._webhooks.listening(), kept=self._nudge)
+        self._receiver = self._webhooks.new_receiver(self._webhooks.listening(), kept=self.nudge)
         started = asyncio.Event()
         self._running = asyncio.create_task(self._receive(self._receiver, started))
         await started.wait()
@@ -116,6 +119,7 @@ class Receiving:
         self._receiver.stop()
         await asyncio.wait((running,))
 
-    def _nudge(self) -> None:
+    def nudge(self) -> None:
+        """Something was written to the ledger: look at once."""
         if self._worker is not None:
             self._worker.nudge()

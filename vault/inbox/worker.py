@@ -45,6 +45,10 @@ class Worker:
         """Accounts whose service did not answer just now: until when it is not asked again, and why."""
         self.trouble = ""
         """Why nothing can be processed now (the ledger, the disk), in words."""
+        self.is_told = False
+        """Whether it is nudged whenever the ledger was written: then it need not look while nothing waits."""
+        self._is_left = True
+        """Whether anything waited at the last look."""
 
     def nudge(self) -> None:
         """Something came in: look at once."""
@@ -68,7 +72,7 @@ class Worker:
 
     async def _rest(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_S):
+            async with asyncio.timeout(LOOK_S if self._is_left or self._questions or not self.is_told else None):
                 await self._nudged.wait()
         self._nudged.clear()
 
@@ -147,7 +151,9 @@ class Worker:
         dead = self._presence.gone(deliveries.owners()) | mine
         asked = Counter(taken.account for taken in list(self._questions.values()))
         slow = [account for account, number in asked.items() if number >= _IN_QUESTION]
-        return deliveries.take(self._presence.name, dead, self._now().timestamp(), AT_ONCE, slow)
+        taken = deliveries.take(self._presence.name, dead, self._now().timestamp(), AT_ONCE, slow)
+        self._is_left = bool(taken) or deliveries.is_left()
+        return taken
 
     def _ask(self, heard: Heard) -> None:
         question = asyncio.get_running_loop().create_task(self._confirm(heard))

@@ -9,20 +9,29 @@ from vault.ledger.history import History
 from vault.ledger.hooks import Hooks
 from vault.ledger.indexing import Index
 from vault.ledger.migrating import Watcher
+from vault.ledger.proven import Proven
 from vault.ledger.queueing import Transfers
 from vault.ledger.reading import Reader
 from vault.ledger.recording import Recorder
+from vault.ledger.risking import Pending
+from vault.ledger.ruling import Rules
 from vault.ledger.saving import Views
+from vault.operator import this_process
 from vault.sealing import Sealer
 
 
 class Ledger:
     """The ledger's verbs, by what they are about. Usable from any thread. Raises LedgerError with words."""
 
-    def __init__(self, path: Path, *, on_migration: Watcher = lambda _: None) -> None:
-        """`on_migration` is told how a ledger of an older version is brought up, and may raise to interrupt that."""
+    def __init__(self, path: Path, *, on_migration: Watcher = lambda _: None, process: str | None = None) -> None:
+        """`on_migration` is told how a ledger of an older version is brought up, and may raise to interrupt that.
+
+        `process`: who the log of events says wrote, user@host; None: whoever runs this.
+        """
         sealer = Sealer(path.with_name("links.key"))
-        self._database = Database(path, on_migration=on_migration)
+        self._database = Database(
+            path, on_migration=on_migration, process=this_process() if process is None else process
+        )
         self.recorder = Recorder(self._database, sealer)
         self.reader = Reader(self._database, sealer)
         self.transfers = Transfers(self._database)
@@ -31,6 +40,9 @@ class Ledger:
         self.deliveries = Deliveries(self._database, sealer, self.recorder)
         self.hooks = Hooks(self._database)
         self.index = Index(self._database)
+        self.rules = Rules(self._database)
+        self.proven = Proven(self._database)
+        self.pending = Pending(self._database)
         self.views = Views(self._database)
 
     def change_number(self) -> int:
@@ -38,6 +50,10 @@ class Ledger:
         with self._database.read() as connection:
             number: int = connection.execute("SELECT number FROM revision").fetchone()[0]
         return number
+
+    def data_version(self) -> int:
+        """Another number whenever anything was written but by this very thread, shown or not. Some 10 µs."""
+        return self._database.version()
 
     def close(self) -> None:
         """Close the file."""

@@ -14,8 +14,9 @@ from vault.errors import Overtaken
 from vault.ledger import summaries
 from vault.ledger.chosen import Chosen, ids_of
 from vault.ledger.database import Database, show
-from vault.ledger.recording import add_event
+from vault.ledger.events import By, add_event, proof_facts
 from vault.proof import Proof
+from vault.views import LocalState
 
 STALE_AFTER_S = 15.0
 """A running transfer without a beat for so long belongs to nobody any more."""
@@ -254,8 +255,11 @@ class Claims:
                 (proof.to_json(), proof.sha256, proof.size, claim.asset_id),
             )
 
-    def commit(self, claim: Claim, proof: Proof, now: float) -> None:
-        """The file lies under its final name and is proven. After a power cut `prepare` and the file tell the same."""
+    def commit(self, claim: Claim, proof: Proof, now: float, *, arrived: int | None = None) -> None:
+        """The file lies under its final name and is proven. After a power cut `prepare` and the file tell the same.
+
+        `arrived`: bytes that came with this claim, for the rate that is observed.
+        """
         with self._database.write(durable=False) as connection:
             check(connection, claim)
             connection.execute(
@@ -265,11 +269,13 @@ class Claims:
             words = "; ".join(check.words for check in proof.checks)
             connection.execute(
                 """UPDATE transfers SET state = 'done', received = ?, total = ?, ended_at = ?, words = ?, owner = '',
-                rate = NULL WHERE asset_id = ?""",
-                (proof.size, proof.size, now, words, claim.asset_id),
+                rate = NULL, arrived = ? WHERE asset_id = ?""",
+                (proof.size, proof.size, now, words, arrived, claim.asset_id),
             )
             told = f"fetched from {proof.source}, SHA-256 {proof.sha256}; {words}"
-            add_event(connection, now, str(claim.identity), "fetched", told)
+            path = connection.execute("SELECT path FROM assets WHERE id = ?", (claim.asset_id,)).fetchone()["path"]
+            facts = proof_facts(LocalState.HELD, proof) | {"path": path, "attempts": claim.attempts}
+            add_event(connection, now, str(claim.identity), "fetched", told, facts, by=By.WORKER)
             summaries.refresh_of(connection, claim.asset_id)
 
     def fail(
@@ -290,7 +296,7 @@ class Claims:
                 (state, words, again_at or 0, ended_at, attempts, reached, reached, now, claim.asset_id),
             )
             if again_at is None:
-                add_event(connection, now, str(claim.identity), "failed", words)
+                add_event(connection, now, str(claim.identity), "failed", words, {"attempts": attempts}, by=By.WORKER)
             summaries.refresh_of(connection, claim.asset_id)
 
     def mark_wrong(self, claim: Claim) -> None:

@@ -5,13 +5,15 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from vault.errors import LedgerError, Superseded
 from vault.filesystem import network_kind
+from vault.ledger.events import LogConnection
 from vault.ledger.migrating import Stepwise, Watcher
+from vault.ledger.migrating_custody import Chaining
 from vault.ledger.schema import MIGRATIONS
 
 BUSY_TIMEOUT_S = 10.0
@@ -19,6 +21,8 @@ _CHECKPOINT_PAGES = 4_000
 """Pages of 4 KiB in the log before they move to the file: fewer, and the indexes' pages move there again and again."""
 _WRITERS_CACHE_KIB = 16_384
 """A page of a sync touches each index in hundreds of places."""
+_IN_STEPS: Mapping[int, type[Stepwise] | type[Chaining]] = {4: Stepwise, 5: Chaining}
+"""What makes the migrations that take long, by the version that they lead to."""
 
 
 def show(connection: sqlite3.Connection) -> None:
@@ -66,6 +70,7 @@ def _use_rollback_journal(connection: sqlite3.Connection) -> None:
 class Database:
     """A SQLite file (0600 in a 0700 folder) in WAL mode. Usable from any thread.
 
+    `process` (user@host) is who the log of events says wrote to it.
     `write()` is a transaction that is on disk when it ends, unless it says otherwise. Raises LedgerError with words.
     On a network file system (as `network` tells) WAL does not work (https://www.sqlite.org/wal.html): there the file
     has a rollback journal, whose locks are enough for the processes of one machine.
@@ -77,8 +82,10 @@ class Database:
         *,
         network: Callable[[Path], str] = network_kind,
         on_migration: Watcher = lambda _: None,
+        process: str = LogConnection.process,
     ) -> None:
         self.path = path
+        self._process = process
         self._on_migration = on_migration
         self._generation = 0
         self._lists: list[sqlite3.Connection] = []
@@ -104,8 +111,11 @@ class Database:
             self.close()
             raise
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    def _connect(self) -> LogConnection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, factory=LogConnection
+        )
+        connection.process = self._process
         connection.row_factory = sqlite3.Row
         try:
             _until_free(_use_rollback_journal if self._network else _use_wal, connection)
@@ -153,6 +163,12 @@ class Database:
         """A connection for reading."""
         with self._in_use() as connection:
             yield connection
+
+    def version(self) -> int:
+        """Another number whenever anything was written but by this very thread. Some 10 µs."""
+        with self._in_use() as connection:
+            number: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        return number
 
     @contextmanager
     def listing(self) -> Iterator[sqlite3.Connection]:
@@ -214,7 +230,7 @@ class Database:
                 script = MIGRATIONS[version]
                 try:
                     if script is None:
-                        Stepwise(version + 1, self._on_migration).run(connection)
+                        _IN_STEPS[version + 1](version + 1, self._on_migration).run(connection)
                     else:
                         end = f"PRAGMA user_version = {version + 1}; COMMIT;"
                         connection.executescript(f"BEGIN IMMEDIATE; {script}; {end}")

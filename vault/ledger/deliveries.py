@@ -159,6 +159,11 @@ class Deliveries:
             count: int = connection.execute(f"SELECT count(*) FROM deliveries WHERE {_OPEN}").fetchone()[0]
         return count
 
+    def is_left(self) -> bool:
+        """Whether any has not been processed, due or not."""
+        with self._database.read() as connection:
+            return connection.execute(f"SELECT 1 FROM deliveries WHERE {_OPEN} LIMIT 1").fetchone() is not None
+
     def take(
         self, owner: str, dead: frozenset[str], now: float, room: int, without: Iterable[str] = ()
     ) -> tuple[Taken, ...]:

@@ -3,7 +3,8 @@
 from providers.models import AssetId
 from vault.ledger import summaries
 from vault.ledger.database import Database, show
-from vault.ledger.recording import add_catchup, add_event
+from vault.ledger.events import add_event, proof_facts
+from vault.ledger.recording import add_catchup
 from vault.proof import Proof
 from vault.views import LocalState
 
@@ -21,7 +22,8 @@ class History:
             connection.execute("UPDATE assets SET kept = ? WHERE id = ?", (state, row["id"]))
             if proof is not None:
                 connection.execute("UPDATE assets SET proof = ? WHERE id = ?", (proof.to_json(), row["id"]))
-            add_event(connection, now, str(identity), "verified" if state is LocalState.HELD else state, words)
+            what = "verified" if state is LocalState.HELD else str(state)
+            add_event(connection, now, str(identity), what, words, proof_facts(state, proof))
             summaries.refresh(connection, [row["meeting_id"]])
 
     def noted(self, identity: AssetId, what: str, words: str, now: float) -> None:

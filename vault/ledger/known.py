@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from providers.models import Asset, Listing
 
@@ -21,16 +21,18 @@ class Known:
             self._meetings[row["meeting"]] = row
         self.ids: dict[str, int] = {name: row["id"] for name, row in self._meetings.items() if row is not None}
         """Of the meetings that are there by now."""
+        self.identities = tuple(str(asset.identity(account)) for asset in listing.assets)
+        """Of the listing's assets, in their order."""
         identities: dict[str, Asset] = {}
-        for asset in listing.assets:
-            identities.setdefault(str(asset.identity(account)), asset)
+        for identity, asset in zip(self.identities, listing.assets, strict=True):
+            identities.setdefault(identity, asset)
         self._assets: dict[str, sqlite3.Row | None] = dict.fromkeys(identities)
         for row in self._rows("SELECT * FROM assets WHERE identity", list(identities)):
             self._assets[row["identity"]] = row
-        self._new_assets: defaultdict[str, list[Asset]] = defaultdict(list)
+        self._new_assets: defaultdict[str, dict[str, Asset]] = defaultdict(dict)
         for identity, asset in identities.items():
             if self._assets[identity] is None:
-                self._new_assets[asset.meeting_id].append(asset)
+                self._new_assets[asset.meeting_id][identity] = asset
 
     def _rows(self, select: str, names: Sequence[str], first: tuple[str, ...] = ()) -> Iterable[sqlite3.Row]:
         for start in range(0, len(names), _AT_ONCE):
@@ -38,9 +40,9 @@ class Known:
             marks = ", ".join("?" * len(part))
             yield from self._connection.execute(f"{select} IN ({marks})", (*first, *part)).fetchall()
 
-    def new_assets_of(self, meeting: str) -> Sequence[Asset]:
-        """The listing's assets of a meeting that the ledger does not know, each once."""
-        return self._new_assets.get(meeting, ())
+    def new_assets_of(self, meeting: str) -> Mapping[str, Asset]:
+        """The listing's assets of a meeting that the ledger does not know, by identity."""
+        return self._new_assets.get(meeting, {})
 
     def meeting(self, meeting: str) -> sqlite3.Row | None:
         """A meeting of the account as it is now."""

@@ -5,15 +5,21 @@ from collections.abc import Iterable
 
 from providers.models import AssetId
 from vault.ledger import summaries
+from vault.ledger.events import By, NewEvent, add_events
 
 LIVE = "('queued', 'running', 'waiting', 'paused')"
 """The states of transfers that have not ended."""
 
 
 def enqueue(
-    connection: sqlite3.Connection, identities: Iterable[AssetId], now: float, *, first: bool = False
+    connection: sqlite3.Connection,
+    identities: Iterable[AssetId],
+    now: float,
+    *,
+    first: bool = False,
+    by: By = By.OPERATOR,
 ) -> tuple[AssetId, ...]:
-    """Queue assets inside the caller's transaction; see `Transfers.enqueue`."""
+    """Queue assets inside the caller's transaction; see `Transfers.enqueue`. `by`: who wants them."""
     queued = []
     wanted = list(identities)
     if first:
@@ -34,6 +40,8 @@ def enqueue(
         if cursor.rowcount:
             queued.append(identity)
             summaries.refresh(connection, [row["meeting_id"]])
+    words = "queued" if by is By.OPERATOR else "queued, since it became available"
+    add_events(connection, [NewEvent(now, str(identity), "queued", words, by=by) for identity in queued])
     return tuple(reversed(queued) if first else queued)
 
 

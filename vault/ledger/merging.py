@@ -8,8 +8,10 @@ from typing import Any
 
 from providers.models import Asset, Listing, Meeting, RemoteState, StateChange
 from vault.ledger import summaries
+from vault.ledger.events import By, Fact, NewEvent, add_events, moment
 from vault.ledger.known import Known
 from vault.ledger.rows import seconds
+from vault.ledger.ruling import began_at, own_deadline, rule_again, rule_of, ruled
 from vault.sealing import Sealer
 from vault.views import LocalState
 
@@ -23,6 +25,9 @@ _PROGRESS = {
     RemoteState.ABANDONED: 4,
     RemoteState.EXPIRED: 5,
 }
+
+
+_DEADLINE = ("deadline", "rule_days", "stated_deadline")
 
 
 class Merge:
@@ -57,9 +62,10 @@ class Merge:
         """Meetings that are known to be further than this listing says: its words for them are older, too."""
         self._counted: set[str] = set()
         """New assets that their new meeting's summary knows of already."""
-        self._events: list[tuple[float, str, str, str]] = []
+        self._events: list[NewEvent] = []
         self._seen: dict[str, list[tuple[float, int]]] = {"meetings": [], "assets": []}
         self._texts: list[tuple[int, str]] = []
+        self._rule = rule_of(connection, account)
         self.new = 0
         self.became_available: list[str] = []
 
@@ -67,17 +73,19 @@ class Merge:
         """Merge meetings, assets and changes; what many rows have in common is written at the end."""
         for meeting in self._listing.meetings:
             self.meeting(meeting)
-        for asset in self._listing.assets:
-            self.asset(asset)
+        for identity, asset in zip(self._known.identities, self._listing.assets, strict=True):
+            self.asset(identity, asset)
         for change in self._listing.changes:
             self.change(change)
         for table, seen in self._seen.items():
             self._connection.executemany(f"UPDATE {table} SET last_seen = ? WHERE id = ?", seen)
-        self._connection.executemany("INSERT INTO events (at, identity, what, words) VALUES (?, ?, ?, ?)", self._events)
+        if self._events:
+            add_events(self._connection, self._events)
         summaries.add_texts(self._connection, self._texts)
 
-    def _note(self, identity: str, what: str, words: str) -> None:
-        self._events.append((self._now, identity, what, words))
+    def _note(self, identity: str, what: str, words: str, facts: Mapping[str, Fact]) -> None:
+        told = {**facts, "told by": "webhook" if self._announced else "answer" if self._truth else "event"}
+        self._events.append(NewEvent(self._now, identity, what, words, told, By.SERVICE))
 
     def meeting(self, meeting: Meeting) -> None:
         """Merge a meeting."""
@@ -119,19 +127,20 @@ class Merge:
             "last_seen": self._now,
             **values,
         }
-        assets = [_as_new(asset) for asset in self._known.new_assets_of(meeting)]
+        new = self._known.new_assets_of(meeting)
+        assets = [_as_new(asset) for asset in new.values()]
         meeting_id = self._insert("meetings", row | summaries.summary_of(row, assets))
         self._texts.append((meeting_id, summaries.words_of(row, assets)))
-        self._counted.update(str(asset.identity(self._account)) for asset in self._known.new_assets_of(meeting))
+        if not self._rule:  # else their deadlines are known when they are rows
+            self._counted.update(new)
         self._known.ids[meeting] = meeting_id
         return meeting_id
 
-    def asset(self, asset: Asset) -> None:
+    def asset(self, identity: str, asset: Asset) -> None:
         """Merge an asset; its meeting comes to be with it."""
         meeting_id = self._known.ids.get(asset.meeting_id)
         if meeting_id is None:
             meeting_id = self._insert_meeting(asset.meeting_id, {})
-        identity = str(asset.identity(self._account))
         known = self._known.asset(identity)
         if known is None:
             self._add(identity, meeting_id, asset)
@@ -154,6 +163,7 @@ class Merge:
                 "error": asset.error,
                 **{"link": "", "warning": "", "raw": "", "details": "{}", "locator": "{}"},
                 **self._facts(asset),
+                **self._deadline(asset, None),
                 **self._heard_of(asset.state.downloadable),
             },
         )
@@ -161,13 +171,22 @@ class Merge:
         if identity not in self._counted:
             self.touched.add(meeting_id)
         words = asset.provider_state or asset.state
-        self._note(identity, "seen", f"first seen, the service says {words}")
+        deadline = seconds(asset.deadline)
+        facts: dict[str, Fact] = {
+            "state": str(asset.state),
+            "provider_state": asset.provider_state,
+            "size": asset.size,
+            "checksum": asset.checksum.stated if asset.checksum else None,
+            "deadline": None if deadline is None else moment(deadline),
+        }
+        self._note(identity, "seen", f"first seen, the service says {words}", facts)
         if asset.state.downloadable:
             self.became_available.append(identity)
 
     def _merge(self, known: sqlite3.Row, asset: Asset) -> None:
         values = self._facts(asset)
         before = RemoteState(known["state"])
+        values |= self._deadline(asset, known)
         self._keep_longest_link(known, asset, values)
         values |= self._heard_of(asset.state.downloadable and not before.downloadable, known)
         ahead = _PROGRESS[asset.state] - _PROGRESS[before]
@@ -179,7 +198,8 @@ class Merge:
         stated = values.get("checksum")
         if known["checksum"] and stated and stated != known["checksum"]:
             words = f"the service now states another checksum: {asset.checksum.stated if asset.checksum else ''}"
-            self._note(known["identity"], "changed", words)
+            facts = {"checksum": asset.checksum.stated if asset.checksum else None, "before": known["checksum_stated"]}
+            self._note(known["identity"], "changed", words, facts)
         self._update("assets", known, values)
 
     def _facts(self, asset: Asset) -> dict[str, object]:
@@ -188,7 +208,6 @@ class Merge:
             "size": asset.size,
             "checksum": asset.checksum.value if asset.checksum else None,
             "checksum_stated": asset.checksum.stated if asset.checksum else None,
-            "deadline": seconds(asset.deadline),
             "locator": _json(asset.locator),
             "sealed_link": self._sealer.seal(asset.sealed_link) if asset.sealed_link else None,
             "link": asset.link,
@@ -200,15 +219,26 @@ class Merge:
         kept = {n: v for n, v in values.items() if v is not None and (v != "" or n == "checksum")}
         return kept | {"last_seen": self._now}
 
+    def _deadline(self, asset: Asset, known: sqlite3.Row | None) -> dict[str, object]:
+        """The earlier one of the service's own, which is not forgotten when it is left out, and the rule's."""
+        stated = seconds(asset.deadline)
+        if stated is None and known is not None:
+            stated = own_deadline(known)
+        if not self._rule and (known is None or not known["rule_days"]):
+            return {} if stated is None else {"deadline": stated}
+        meeting = self._known.meeting(asset.meeting_id)
+        assert meeting is not None  # it came to be with its first asset
+        return ruled(stated, began_at(meeting, known["first_seen"] if known is not None else self._now), self._rule)
+
     def _keep_longest_link(self, known: sqlite3.Row, asset: Asset, values: dict[str, object]) -> None:
         """An announcement that is late may bring a link that runs out before the one that is kept."""
-        deadline = seconds(asset.deadline)
-        if self._truth or asset.sealed_link is None or known["deadline"] is None or deadline is None:
+        deadline, before = seconds(asset.deadline), own_deadline(known)
+        if self._truth or asset.sealed_link is None or before is None or deadline is None:
             return
-        if deadline < known["deadline"]:
-            for name in ("sealed_link", "deadline"):
-                del values[name]
-        elif deadline > known["deadline"] and known["kept"] != "held":
+        if deadline < before:
+            for name in ("sealed_link", *_DEADLINE):
+                values.pop(name, None)
+        elif deadline > before and known["kept"] != "held":
             self.became_available.append(known["identity"])
 
     def _heard_of(self, available_now: bool, known: sqlite3.Row | None = None) -> dict[str, object]:
@@ -254,7 +284,8 @@ class Merge:
     def _note_state(self, identity: str, before: RemoteState, after: RemoteState, word: str) -> None:
         if before is after:
             return
-        self._note(identity, "state", f"the service says {word or after} (was {before})")
+        facts = {"state": str(after), "before": str(before), "provider_state": word}
+        self._note(identity, "state", f"the service says {word or after} (was {before})", facts)
         if after.downloadable and not before.downloadable:
             self.became_available.append(identity)
 
@@ -276,6 +307,9 @@ class Merge:
         names = ", ".join(f"{name} = ?" for name in differing)
         self._connection.execute(f"UPDATE {table} SET {names} WHERE id = ?", (*differing.values(), known["id"]))
         self._known.forget(known["meeting"] if table == "meetings" else known["identity"])
+        if self._rule and table == "meetings" and not {"started_at", "ended_at"}.isdisjoint(differing):
+            for identity in rule_again(self._connection, known["id"], self._rule):
+                self._known.forget(identity)
         if any(name not in ("sealed_link", "announced_at", "polled_at") for name in differing):
             self.changed = True
             self.touched.add(known["id"] if table == "meetings" else known["meeting_id"])

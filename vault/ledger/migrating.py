@@ -72,9 +72,9 @@ class Stepwise:
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrating'").fetchone() is None:
-            _execute(connection, TABLES)
+            execute_script(connection, TABLES)
             # A process of the older version may still write: what it changes behind our back is noted.
-            _execute(
+            execute_script(
                 connection,
                 """CREATE TABLE migrating (place INTEGER NOT NULL);
                 INSERT INTO migrating VALUES (0);
@@ -129,12 +129,12 @@ class Stepwise:
     def _end(self, connection: sqlite3.Connection) -> None:
         sql = "SELECT id FROM again UNION SELECT id FROM meetings WHERE id > (SELECT place FROM migrating)"
         summaries.refresh(connection, [row["id"] for row in connection.execute(sql).fetchall()])
-        _execute(connection, TRIGGERS)
-        _execute(connection, "DROP TRIGGER meetings_again; DROP TABLE again; DROP TABLE migrating;")
+        execute_script(connection, TRIGGERS)
+        execute_script(connection, "DROP TRIGGER meetings_again; DROP TABLE again; DROP TABLE migrating;")
         connection.execute(f"PRAGMA user_version = {self._version}")
 
 
-def _execute(connection: sqlite3.Connection, script: str) -> None:
+def execute_script(connection: sqlite3.Connection, script: str) -> None:
     """A script inside the caller's transaction, which `executescript` would end."""
     statement = ""
     for line in script.splitlines(keepends=True):

@@ -9,6 +9,7 @@ from datetime import datetime
 from providers.models import Asset, AssetId, AssetKind, Checksum, RemoteState
 from vault.ledger import facets
 from vault.ledger.database import Database
+from vault.ledger.events import event_of
 from vault.ledger.filtering import asset_clauses
 from vault.ledger.finding import Finder
 from vault.ledger.rows import (
@@ -238,10 +239,10 @@ class Reader:
 
     def trail(self, identity: AssetId) -> tuple[Event, ...]:
         """An asset's custody trail, oldest first."""
-        sql = "SELECT * FROM events WHERE identity = ? ORDER BY id"
+        sql = "SELECT number, body, chain FROM events WHERE identity = ? ORDER BY number"
         with self._database.read() as connection:
             rows = connection.execute(sql, (str(identity),)).fetchall()
-        return tuple(Event(instant(row["at"]), row["what"], row["words"]) for row in rows)
+        return tuple(event_of(row) for row in rows)
 
     def catchups(self, account: str, room: str, limit: int) -> tuple[CatchupView, ...]:
         """A room's summaries as they were, newest first."""

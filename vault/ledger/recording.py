@@ -1,11 +1,12 @@
 """Writing down what services say: merged with what is known, never losing it."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from providers.models import AssetId, Listing
 from vault.ledger import summaries
 from vault.ledger.database import Database, show
+from vault.ledger.events import By
 from vault.ledger.lining_up import enqueue
 from vault.ledger.merging import Merge
 from vault.sealing import Sealer
@@ -20,6 +21,11 @@ class Recorded:
     new: int = 0
     became_available: tuple[str, ...] = ()
     """Assets that can be had now and could not before, or by a link that lives longer."""
+
+    @property
+    def figures(self) -> "Recorded":
+        """The same without names, which a long sync must not gather."""
+        return replace(self, became_available=())
 
     def __add__(self, other: "Recorded") -> "Recorded":
         return Recorded(
@@ -71,18 +77,12 @@ class Recorder:
             merge.changed |= add_catchup(connection, account, catchup.room, catchup.text, now)
         if queue:
             wanted = (AssetId.parse(text) for text in merge.became_available)
-            enqueue(connection, (identity for identity in wanted if identity.kind.fetchable), now)
+            fetchable = (identity for identity in wanted if identity.kind.fetchable)
+            enqueue(connection, fetchable, now, by=By.WORKER)
         summaries.refresh(connection, merge.touched)
         if merge.changed:
             show(connection)
         return Recorded(len(listing.meetings), len(listing.assets), merge.new, tuple(merge.became_available))
-
-
-def add_event(connection: sqlite3.Connection, now: float, identity: str, what: str, words: str) -> None:
-    """One line of an asset's custody trail, inside the caller's transaction."""
-    connection.execute(
-        "INSERT INTO events (at, identity, what, words) VALUES (?, ?, ?, ?)", (now, identity, what, words)
-    )
 
 
 def add_catchup(connection: sqlite3.Connection, account: str, room: str, text: str, now: float) -> bool:

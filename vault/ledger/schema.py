@@ -4,8 +4,10 @@ Times are unix seconds (UTC). A meeting's `summary_*` columns repeat what its as
 sort and filter of the list is served from an index; `vault.ledger.summaries` keeps them in step.
 """
 
+from vault.ledger import schema_risk
+
 STEPWISE = None
-"""Stands for a migration that `vault.ledger.migrating` makes in steps."""
+"""Stands for a migration that is made in steps; `vault.ledger.database` knows by what."""
 
 MIGRATIONS: tuple[str | None, ...] = (
     """
@@ -175,5 +177,7 @@ MIGRATIONS: tuple[str | None, ...] = (
         PRIMARY KEY (account, sha256)
     );
     """,
-    STEPWISE,
+    STEPWISE,  # 4: what is found and counted by (schema_search)
+    STEPWISE,  # 5: the chained log of events (schema_custody)
+    schema_risk.SCRIPT,
 )

@@ -1,18 +1,24 @@
 """Files under their final names: reading them again, and setting damaged ones aside. All calls block."""
 
+import contextlib
 import hashlib
+import io
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from providers.models import Checksum
-from vault.errors import VaultError
+from vault.errors import Cancelled, VaultError
 from vault.proof import Check, Outcome, Proof, check_checksum
 from vault.transfers.container import check_container
+from vault.transfers.media import check_media
 from vault.transfers.part import in_words, move, open_folder
 
 _READ_BLOCK = 1 << 20
+_LARGE = 64 << 20
+"""Bytes from which on a file that was read again does not stay in memory in the place of what others need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +28,60 @@ class Reading:
     size: int
     sha256: str
     container: Check
+    media: Check | None = None
+    """Duration and tracks, where they were asked for and the form has any."""
 
 
-def read_again(root: Path, relative: PurePosixPath, extension: str) -> Reading | None:
-    """Read a file from its first byte to its last; None when it is not there. Raises VaultError."""
+class Watch:
+    """Who watches a reading: told how many bytes of how many are done in which step, and asked whether to go on.
+
+    Steps are "reading" (every byte, for its SHA-256), "container" (once more, by its form) and "media".
+    """
+
+    def __init__(
+        self,
+        told: Callable[[str, int, int], None] = lambda step, done, total: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._told = told
+        self._cancelled = cancelled
+        self._step = ""
+        self._done = 0
+        self._total = 0
+
+    def begin(self, step: str, done: int, total: int) -> None:
+        """A step begins with so many bytes done of so many in all."""
+        self._step, self._done, self._total = step, done, total
+        self.go_on(0)
+
+    def go_on(self, read: int) -> None:
+        """So many more bytes were read. Raises Cancelled."""
+        if self._cancelled():
+            raise Cancelled("stopped; what was known of the file stays as it was")
+        self._done += read
+        self._told(self._step, min(self._done, self._total), self._total)
+
+
+class _Watched(io.BufferedReader):
+    """A file that tells how much of it was read."""
+
+    def __init__(self, raw: io.FileIO, watch: Watch) -> None:
+        super().__init__(raw)
+        self._watch = watch
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        block = super().read(size)
+        self._watch.go_on(len(block))
+        return block
+
+
+def read_again(
+    root: Path, relative: PurePosixPath, extension: str, watch: Watch | None = None, *, media: bool = False
+) -> Reading | None:
+    """Read a file from its first byte to its last, and then by its form; None when it is not there.
+
+    `media`: ask for duration and tracks, too. Raises VaultError; Cancelled when `watch` does not want it any more.
+    """
     path = root / relative
     try:
         folder = open_folder(root, relative.parent.parts, create=False)
@@ -38,18 +94,40 @@ def read_again(root: Path, relative: PurePosixPath, extension: str) -> Reading |
         return None
     except OSError as error:
         raise in_words(error, path) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    there = os.fstat(descriptor)
+    if not stat.S_ISREG(there.st_mode):
         os.close(descriptor)
         raise VaultError(f"{path} is no file; move it, then retry")
-    digest, size = hashlib.sha256(), 0
-    with os.fdopen(descriptor, "rb") as file:
+    watch = watch or Watch()
+    with _Watched(io.FileIO(descriptor), watch) as file:
         try:
-            while block := file.read(_READ_BLOCK):
-                digest.update(block)
-                size += len(block)
-            return Reading(size, digest.hexdigest(), check_container(extension, file))
+            return _read(file, extension, watch, there.st_size, media=media)
         except OSError as error:
             raise in_words(error, path) from None
+        finally:
+            _let_go(descriptor, there.st_size)
+
+
+def _read(file: _Watched, extension: str, watch: Watch, expected: int, *, media: bool) -> Reading:
+    digest, size = hashlib.sha256(), 0
+    total = expected * 2 if extension == "zip" else expected
+    watch.begin("reading", 0, total)
+    while block := file.read(_READ_BLOCK):
+        digest.update(block)
+        size += len(block)
+    watch.begin("container", expected, total)
+    container = check_container(extension, file)
+    watch.begin("media", total, total)
+    played = check_media(extension, file, lambda: watch.go_on(0)) if media else None
+    return Reading(size, digest.hexdigest(), container, played)
+
+
+def _let_go(descriptor: int, size: int) -> None:
+    """The system need not keep in memory what was only read to be checked."""
+    advise = getattr(os, "posix_fadvise", None)  # macOS has none
+    if advise is not None and size >= _LARGE:
+        with contextlib.suppress(OSError):
+            advise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def checks_of(reading: Reading, proof: Proof, stated: Checksum | None) -> tuple[Check, ...]:
@@ -61,7 +139,8 @@ def checks_of(reading: Reading, proof: Proof, stated: Checksum | None) -> tuple[
     else:
         words = f"the bytes changed: SHA-256 {reading.sha256[:12]}…, {proof.sha256[:12]}… was proven"
         same = Check("bytes", Outcome.FAILED, words)
-    return (same, check_checksum(reading.sha256, stated), reading.container)
+    checks = (same, check_checksum(reading.sha256, stated), reading.container)
+    return checks if reading.media is None else (*checks, reading.media)
 
 
 def set_aside(root: Path, relative: PurePosixPath) -> None:

@@ -78,6 +78,8 @@ class Queue:
         self._endings = Endings(ledger, now, jitter, rhythm)
         self.ended: Callable[[AssetId], None] = lambda identity: None
         """Called on the queue's loop when a transfer of this process is over: done, failed, or stopped by wish."""
+        self.is_told = False
+        """Whether it is nudged whenever the ledger was written: then it need not look while nothing is left to do."""
         self._threads: ThreadPoolExecutor | None = None
         """While it runs; so that a slow disk does not keep others of this process from theirs."""
         self._throttle = Throttle(config.max_bytes_per_s)
@@ -127,6 +129,7 @@ class Queue:
         self._threads = threads = ThreadPoolExecutor(min(self._config.workers, 4) + 2, "transfers")
         arriving = self._on_disk(Presence, self._config.data / "workers")
         beating = asyncio.create_task(self._keep_beating())
+        beating.add_done_callback(lambda _: self._nudged.set())
         try:
             presence = await asyncio.shield(arriving)
             chosen = None if only is None else await self._on_disk(self._ledger.claims.ids, list(only))
@@ -137,8 +140,11 @@ class Queue:
                     await self._go_on(self._through)
                     return
                 await self._start_chains(terms, presence)
+                rests = (
+                    self.is_told and not self._chains and not await self._on_disk(self._ledger.claims.pending, chosen)
+                )
                 with contextlib.suppress(TimeoutError):  # not wait_for: in 3.11 it loses a cancellation
-                    async with asyncio.timeout(self._rhythm.beat_s):
+                    async with asyncio.timeout(None if rests else self._rhythm.beat_s):
                         await self._nudged.wait()
                 if beating.done():
                     beating.result()
@@ -237,6 +243,8 @@ class Queue:
         while True:
             await asyncio.sleep(self._rhythm.beat_s)
             running = list(self._running.values())
+            if not running and not self._through:
+                continue
             for each in running:
                 each.sample(time.monotonic())
             ended = len(self._through)
@@ -306,7 +314,7 @@ class Queue:
             return await provider.locate(asset)
 
         def commit(proof: Proof) -> None:
-            self._ledger.claims.commit(claim, proof, self._now().timestamp())
+            self._ledger.claims.commit(claim, proof, self._now().timestamp(), arrived=meter.arrived)
             part.close()
 
         throttles = (self._throttle, self._throttle_of(claim.identity.account))

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -77,6 +78,18 @@ def posts(emulator: FlexpertoEmulator) -> list[str]:
 
 
 # Listing
+
+
+async def test_the_tenants_own_days_after_abandoning(tenant: ProviderBox, emulator: FlexpertoEmulator) -> None:
+    let_go = emulator.add_archive("late", "c9", "ABANDONED")
+    let_go.extra |= {"expiresAt": None, "abandonedAt": "2026-11-20T10:00:00Z"}
+    options = {**tenant.settings.options, "abandon_days": 7}
+    client = replace(tenant, settings=replace(tenant.settings, options=options)).connect()
+    listed = next(asset for asset in (await learn(client)).assets if asset.variant == "late")
+    by_id = await one(client, "late")
+    await client.aclose()
+    assert listed.deadline == by_id.deadline == datetime(2026, 11, 27, 10, tzinfo=UTC)
+    assert listed.details["Deadline"] == by_id.details["Deadline"] == "7 days (abandon_days) after abandonedAt"
 
 
 async def test_every_status_is_listed(client: Provider) -> None:

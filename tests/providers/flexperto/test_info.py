@@ -19,7 +19,8 @@ def test_what_it_declares() -> None:
         Capability.WEBHOOK,
         Capability.SUBSCRIPTIONS,
     }
-    assert with_defaults(INFO, {"base_url": "https://a.example"}) == {"base_url": "https://a.example", "paths": "auto"}
+    defaults = {"base_url": "https://a.example", "paths": "auto", "abandon_days": 3.0}
+    assert with_defaults(INFO, {"base_url": "https://a.example"}) == defaults
     assert [(secret.name, secret.required) for secret in INFO.secrets] == [("api_key", True), ("hook_secret", False)]
     assert (INFO.signs, INFO.fetch_at_once) == (False, False)
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -256,3 +256,10 @@ def test_any_json_is_a_listing_or_a_bad_answer(record: object) -> None:
         assert isinstance(listing, Listing)
         assert listing.assets[0].meeting_id == listing.meetings[0].id
         listing.assets[0].raw.encode()
+
+
+def test_a_tenant_may_keep_abandoned_archives_longer() -> None:
+    record = {"id": "a1", "status": "ABANDONED", "abandonedAt": "2026-11-20T10:00:00Z"}
+    asset = listing_of(record, "x", stay=timedelta(days=7)).assets[0]
+    assert asset.deadline == datetime(2026, 11, 27, 10, tzinfo=UTC)
+    assert asset.details["Deadline"] == "7 days (abandon_days) after abandonedAt"

@@ -112,7 +112,7 @@ def test_failing(ledger: Ledger) -> None:
     assert asset is not None
     assert (asset.local, asset.error) == (LocalState.ABSENT, "not found")
     assert (view(ledger).attempts, view(ledger).again_at) == (2, None)
-    assert [event.words for event in ledger.reader.trail(identity())][1:] == ["not found"]
+    assert [event.words for event in ledger.reader.trail(identity())][1:] == ["queued", "not found"]
     assert ledger.reader.count(Query(faults=True)) == 1
 
 

@@ -258,7 +258,7 @@ def test_whoever_was_overtaken_can_do_nothing_more(ledger: Ledger) -> None:
     verbs.commit(new, proof(), LATER)
     with pytest.raises(Overtaken):
         verbs.commit(new, proof(), LATER)
-    assert [event.what for event in ledger.reader.trail(identity())] == ["seen", "fetched"]
+    assert [event.what for event in ledger.reader.trail(identity())] == ["seen", "queued", "fetched"]
 
 
 def test_every_kind_in_line_has_its_index(tmp_path: Path, ledger: Ledger) -> None:

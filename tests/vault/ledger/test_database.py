@@ -213,7 +213,7 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
 
 def test_a_commit_that_fails_leaves_the_connection_usable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = Database._connect
-    fail = [True]
+    fail: list[bool] = []
 
     class Full:
         """A disk that is full at the first commit."""
@@ -231,6 +231,7 @@ def test_a_commit_that_fails_leaves_the_connection_usable(tmp_path: Path, monkey
 
     monkeypatch.setattr(Database, "_connect", lambda self: Full(connect(self)))
     ledger = Ledger(tmp_path / "ledger.db")
+    fail.append(True)
     with pytest.raises(LedgerError, match="disk is full"):
         ledger.history.asked("advice", "", NOW)
     ledger.history.asked("advice", "", NOW)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.vault.ledger.older import version_3
 from tests.vault.ledger.test_reading import fill
 from vault.errors import LedgerError
 from vault.ledger import Ledger, migrating
@@ -17,7 +18,6 @@ from vault.ledger.migrating import Migrating
 from vault.ledger.schema import MIGRATIONS
 from vault.views import SORTS, Query
 
-COPIED = ("meetings", "assets", "transfers", "events", "accounts")
 OPEN = """
 import sys, time
 from pathlib import Path
@@ -43,17 +43,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[object]]
     fill(ledger)
     shown = told_by(ledger)
     ledger.close()
-    with closing(sqlite3.connect(folder / "old.db", isolation_level=None)) as connection:
-        for script in MIGRATIONS[:3]:
-            assert script is not None
-            connection.executescript(script)
-        connection.execute("ATTACH ? AS new", (str(folder / "new.db"),))
-        for table in COPIED:
-            columns = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
-            names = ", ".join(columns)
-            connection.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM new.{table}")
-        connection.execute("DETACH new")
-        connection.execute("PRAGMA user_version = 3")
+    version_3(folder / "new.db", folder / "old.db")
     return (folder / "old.db").read_bytes(), shown
 
 

@@ -250,6 +250,7 @@ def test_the_trail(ledger: Ledger) -> None:
     ledger.history.noted(identity(), "released", "told so", NOW + 3)
     assert [event.what for event in ledger.reader.trail(identity())] == [
         "seen",
+        "queued",
         "fetched",
         "verified",
         "lost",

@@ -1,0 +1,16 @@
+"""What all questions over a screen have in common."""
+
+from typing import TypeVar
+
+from textual.await_complete import AwaitComplete
+from textual.screen import ModalScreen
+
+T = TypeVar("T")
+
+
+class Modal(ModalScreen[T]):
+    """Answers once: keys that came in one burst behind the one that answered leave alone what lies below."""
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Answer and go. Textual's own, called twice, would take the next screen away, too."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()

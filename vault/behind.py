@@ -1,0 +1,47 @@
+"""What an engine does behind everything else: it fills the search index, in small steps, and rests after each."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from vault.errors import VaultError
+
+RESTS = 1.0
+"""Rest after a step, in times of what it took; the ledger's writers come in between."""
+RESTS_WHILE_BUSY = 4.0
+"""While services are asked: what they tell has the ledger first."""
+AGAIN_S = 5.0
+"""Between two looks whether there is anything to do: each reads through what transcripts are held."""
+
+
+class Behind:
+    """Runs on an event loop until cancelled, its steps in threads. It sleeps until `nudge`, and does not wake idle."""
+
+    def __init__(self, step: Callable[[], bool], is_busy: Callable[[], bool]) -> None:
+        """`step`: do a little, and say whether there is more to do; it may raise VaultError."""
+        self._step = step
+        self._is_busy = is_busy
+        self._nudged = asyncio.Event()
+
+    def nudge(self) -> None:
+        """There may be something to do (on the loop)."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Begin with whatever was left to do."""
+        while True:
+            self._nudged.clear()
+            await self._work_off()
+            await asyncio.sleep(AGAIN_S)
+            await self._nudged.wait()
+
+    async def _work_off(self) -> None:
+        try:
+            while True:
+                began = time.monotonic()
+                if not await asyncio.to_thread(self._step):
+                    return
+                took = time.monotonic() - began
+                await asyncio.sleep(took * (RESTS_WHILE_BUSY if self._is_busy() else RESTS))
+        except VaultError:
+            return  # whoever writes tells of the ledger's trouble; what is left is done after the next change

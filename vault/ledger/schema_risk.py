@@ -1,0 +1,16 @@
+"""Migration: what risk is reckoned by. Deadlines by a rule of the user's, what a transfer brought, what is pending."""
+
+SCRIPT = """
+    -- Days: of the user's rule that gave `deadline`; 0: `deadline` is the service's own. With a rule the service's own
+    -- is kept beside it.
+    ALTER TABLE assets ADD COLUMN rule_days REAL NOT NULL DEFAULT 0;
+    ALTER TABLE assets ADD COLUMN stated_deadline REAL;
+    -- The rule that was last applied to the account's assets, in days.
+    ALTER TABLE accounts ADD COLUMN keep_days REAL NOT NULL DEFAULT 0;
+    -- Bytes that the last attempt brought, since `taken_at`; NULL where nobody noted it.
+    ALTER TABLE transfers ADD COLUMN arrived INTEGER;
+
+    CREATE INDEX assets_pending ON assets (account, deadline, id, size)
+        WHERE kept != 'held' AND state IN ('available', 'abandoned') AND kind != 'dashboard';
+    CREATE INDEX transfers_done ON transfers (account, ended_at) WHERE state = 'done';
+"""
