@@ -118,6 +118,7 @@ def _asset(meeting: dict[str, Any], kind: AssetKind, state: str, luck: random.Ra
         "first_seen": NOW,
         "last_seen": NOW,
         "kept": kept,
+        "flags": 0,
         "held_size": size if is_held else None,
         "sha256": "ab" * 32 if is_held else "",
     }

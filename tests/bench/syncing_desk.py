@@ -105,7 +105,6 @@ async def measured(desk: Desk, engine: Engine, idle_s: float) -> Mapping[str, An
         "ticks": {
             "idle": asdict(clock.between(idle_from, began)),
             "beside the sync": asdict(clock.between(began, ended)),
-            "while it is indexed": asdict(clock.between(ended, indexed)),
         },
     }
 
