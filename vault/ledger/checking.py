@@ -2,14 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from providers.models import AssetId
 from vault.errors import LedgerError
 from vault.ledger.database import Database
 from vault.ledger.events import PROOF_EVENTS, digest_of, first_link, link
+from vault.ledger.extracting import Extract, extract
 
 _AT_ONCE = 2_000
 _DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
@@ -96,6 +98,10 @@ class Log:
                 return _Check(connection, kept, on_progress).run()
             finally:
                 connection.rollback()
+
+    def extract(self, identities: Sequence[AssetId], most_links: int) -> Extract:
+        """Assets' events with the links between them; see `vault.ledger.extracting`."""
+        return extract(self._database, identities, most_links)
 
 
 @dataclass(slots=True)
