@@ -144,6 +144,20 @@ def _check_log(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
     return out.status
 
 
+def check_packet(args: argparse.Namespace, out: Output) -> int:
+    """`verify --packet`: check a bag by itself; neither the ledger nor the configuration is asked."""
+    from vault.custody.validating import problems_of
+
+    problems = problems_of(args.packet)
+    for words in problems:
+        out.fail(str(args.packet), safe_text(words, 1000))
+    if args.json:
+        out.record({"packet": str(args.packet), "whole": not problems, "problems": list(problems)})
+    elif not problems:
+        out.line(f"{args.packet}: whole; every file is as it was packed, and the trail's chain holds")
+    return out.status
+
+
 def _place(each: "Break") -> str:
     """Which event, when, of which asset."""
     number = f"event {each.number}" if each.number else ""
@@ -162,8 +176,10 @@ def head(text: str) -> "Head":
 
 
 def check_usage(args: argparse.Namespace) -> None:
-    """Raise Usage for what does not go together with --log."""
-    if args.log and (args.assets or args.all):
-        raise Usage("--log checks the log of events, not files: name no assets, and not --all")
+    """Raise Usage for what does not go together with --log or --packet."""
+    if (args.log or args.packet) and (args.assets or args.all):
+        raise Usage("--log and --packet check no files of the vault: name no assets, and not --all")
+    if args.log and args.packet:
+        raise Usage("--log or --packet, not both")
     if args.kept and not args.log:
         raise Usage("--kept goes with --log")

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from providers.models import AssetId, RemoteState
@@ -41,15 +42,18 @@ def add(commands: Commands) -> None:
     verify.add_argument("--older-than", type=float, metavar="DAYS", help=words)
     verify.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is as proven")
     verify.add_argument("--log", action="store_true", help="check the log of events instead: is its chain whole?")
+    verify.add_argument("--packet", metavar="DIR", type=Path, help="check a custody packet instead")
     verify.add_argument("--kept", metavar="HEAD", type=custody.head, help="with --log: a head that was kept before")
     json_option(verify)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Read files again; what is damaged or lost is named. With --log, the log of events is checked instead."""
+    """Read files again; what is damaged or lost is named. With --log or --packet, that is checked instead."""
     custody.check_usage(args)
     if args.log:
         return custody.check_log(args, out)
+    if args.packet:
+        return custody.check_packet(args, out)
     return on_loop(args.environ, lambda desk: _verify(desk, args, out))
 
 

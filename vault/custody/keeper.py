@@ -13,6 +13,7 @@ from vault.config import Config
 from vault.custody.packing import MANIFEST, TAG_MANIFEST, Bag, Packing, Progress, bag, sha256_of
 from vault.custody.page import CHECK, Item, Page
 from vault.custody.records import shareable
+from vault.custody.validating import problems_of
 from vault.errors import VaultError
 from vault.ledger import Ledger
 from vault.ledger.checking import Head, LogReport
@@ -99,6 +100,10 @@ class Custody:
         packet = Packet(place, tuple(view.identity for view in views), len(files), size, _head(extract), seal, stamp)
         self._note(packet)
         return packet
+
+    def check_packet(self, place: Path) -> tuple[str, ...]:
+        """What is wrong with a packet, in words; () when it is as it was packed. Raises VaultError: it is none."""
+        return problems_of(place)
 
     def _proven(self, identity: AssetId) -> AssetView:
         view = self._ledger.reader.asset(identity)

@@ -19,6 +19,7 @@ from tests.vault.world import World, archive
 from vault.custody import packing
 from vault.custody.keeper import Packet
 from vault.custody.packing import Packing
+from vault.custody.validating import problems_of
 from vault.desk import Desk
 from vault.errors import DiskFull, VaultError
 from vault.ledger.checking import Head
@@ -248,6 +249,46 @@ def problem_with(place: Path) -> str:
     except (bagit.BagError, ValueError) as error:
         return str(error) or "invalid"
     return ""
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_flipped_byte_of_the_tag_manifest_is_found_by_our_own_check(packed: Packet, data: st.DataObject) -> None:
+    """No manifest covers it, and the library skips a line that it cannot read."""
+    path = packed.path / "tagmanifest-sha256.txt"
+    content = path.read_bytes()
+    flipped = bytearray(content)
+    flipped[data.draw(st.integers(0, len(content) - 1), label="byte")] ^= 1 << data.draw(st.integers(0, 7), label="bit")
+    path.write_bytes(flipped)
+    try:
+        assert problems_of(packed.path)
+    finally:
+        path.write_bytes(content)
+    assert problems_of(packed.path) == ()
+
+
+def test_what_is_wrong_with_a_packet_is_named(packed: Packet, tmp_path: Path) -> None:
+    [recording] = (packed.path / "data/recordings").iterdir()
+    flip(recording)
+    (packed.path / "more.txt").write_text("x")
+    found = problems_of(packed.path)
+    assert any(recording.name in words for words in found)
+    assert "more.txt is in no manifest" in found
+    with pytest.raises(VaultError, match="is no packet"):
+        problems_of(tmp_path)
+
+
+def test_a_forged_trail_is_found_though_its_manifests_fit(packed: Packet) -> None:
+    trail = packed.path / "data/trail/01-events.jsonl"
+    trail.write_bytes(trail.read_bytes().replace(b"fetched from", b"copied from"))
+    bagit.Bag(str(packed.path)).save(manifests=True)
+    assert problem_with(packed.path) == ""
+    assert run(packed.path, "sh", "data/trail/check.sh").returncode == 1
+    [words] = problems_of(packed.path)
+    assert "an event is not in the chain" in words
+    links = packed.path / "data/trail/links.txt"
+    links.write_text(links.read_text().replace("0", "1", 3))
+    assert any("the chain is broken at event" in words or "is no link" in words for words in problems_of(packed.path))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
