@@ -21,7 +21,7 @@ def problems_of(place: Path) -> tuple[str, ...]:
         raise VaultError(f"{place} is no packet: there is no bagit.txt in it")
     try:
         return (*_validated(place), *_tag_manifest(place), *_chain(place / "data/trail"))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # the library looks up whatever encoding is named
         return (f"{place} cannot be read: {error}",)
 
 
@@ -57,7 +57,7 @@ def _listed(place: Path, manifest: str) -> Iterator[str]:
 
 
 def _lines(place: Path, manifest: str) -> list[tuple[str, str]]:
-    """Digests and names; one space between them in the tag manifest, two in the manifest, as the library writes them."""
+    """Digests and names; the library puts one space between them in the tag manifest, two in the manifest."""
     space = " " if manifest == TAG_MANIFEST else "  "
     lines = (line.partition(space) for line in (place / manifest).read_bytes().decode().split("\n"))
     return [(digest, name) for digest, _, name in lines if digest or name]
