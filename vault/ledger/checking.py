@@ -90,7 +90,7 @@ class Log:
     def check(self, kept: Head | None = None, on_progress: Progress = _silent) -> LogReport:
         """Follow the chain from its beginning, and compare each held asset's row with its last event.
 
-        `kept`: also that this event still has this link. Takes some 15 s for a million events.
+        `kept`: also that this event still has this link. Takes half a minute for a million events.
         """
         with self._database.read() as connection:
             connection.execute("BEGIN")  # one moment of the ledger, whatever others write meanwhile
