@@ -26,6 +26,7 @@ from vault import config as configuration
 from vault.account_views import account_view
 from vault.config import Accounts, Config
 from vault.connections import Connections
+from vault.custody.keeper import Custody
 from vault.fetching import Fetching
 from vault.inbox.intake import Intake
 from vault.inbox.webhooks import Webhooks
@@ -110,6 +111,8 @@ class Desk:
         """What came by webhook, and where it is to come."""
         self.risk = Risk(config, ledger, now)
         """What is lost first, and whether time and room suffice."""
+        self.custody = Custody(config, ledger, now)
+        """Trails, the log's check, packets."""
         self.search = Searching(ledger)
         """Counts, what a search looks through, saved views."""
         self.queued: Callable[[], None] = lambda: None
