@@ -27,6 +27,10 @@ from vault.triage.states import Flag, ReleaseState
 
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 EXAMPLES, STEPS = (500, 40) if SOAK else (12, 20)
+TROUBLES = (
+    *("other", "short", "gone", "touched", "appears", "changes", "nonsense", "hold", "elsewhere", "killed", "early"),
+    "nothing",
+)
 NAMES = ("a", "b", "c", "d")
 CONFERENCE = {"a": "k1", "b": "k1", "c": "k2", "d": "k3"}
 
@@ -73,7 +77,7 @@ class History(RuleBasedStateMachine):
         assert all(call.status == 200 for call in self.judge.abandon_calls)
         assert broken_link(self.judge.ledger) is None
 
-    @initialize(kind=kinds, held=st.sampled_from([NAMES, NAMES, NAMES, NAMES[:3], NAMES[1:], ()]))
+    @initialize(kind=kinds, held=st.sampled_from([NAMES, NAMES, NAMES, NAMES[:1], NAMES[1:], ()]))
     def begins(self, kind: int, held: tuple[str, ...]) -> None:
         """Mostly with everything held: what matters comes after that."""
         for name in held:
@@ -184,6 +188,31 @@ class History(RuleBasedStateMachine):
     def is_killed_while_it_works(self, desk: int, writes: int) -> None:
         self.play.it.clock.skip(1_000)
         self.play.kill_while_working(desk, writes)
+
+    @rule(name=names, other=names, kind=kinds, what=st.sampled_from(TROUBLES), writes=st.integers(0, 12))
+    def something_happens_in_the_grace(self, name: str, other: str, kind: int, what: str, writes: int) -> None:
+        """Asked for, then something of it changes, then it is due: where mistakes would show first."""
+        self.play.desks[0].releasing.ask([of(name)], 600.0)
+        if what in ("other", "short", "gone", "touched"):
+            self.is_damaged(other, what)
+        elif what == "appears":
+            self.appears(other, kind)
+        elif what == "changes":
+            self.changes(other, kind, really=True)
+        elif what == "nonsense":
+            self.states_nonsense(other, really=True)
+        elif what == "hold":
+            self.flags(1, other, Flag.HOLD)
+        elif what == "elsewhere":
+            self.is_abandoned_elsewhere(other, really=True)
+        elif what == "killed":
+            self.play.it.clock.skip(601)
+            self.play.kill_while_working(0, writes)
+        elif what == "early":
+            self.play.it.clock.skip(590)
+            self.both_work()
+        self.play.it.clock.skip(601)
+        self.both_work()
 
     @rule(desk=desks)
     def begins_anew(self, desk: int) -> None:
