@@ -26,7 +26,7 @@ from tests.vault.world import archive
 from vault.triage.states import Flag, ReleaseState
 
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-EXAMPLES, STEPS = (500, 40) if SOAK else (12, 20)
+EXAMPLES, STEPS = (500, 40) if SOAK else (25, 8)
 TROUBLES = (
     *("other", "short", "gone", "touched", "appears", "changes", "nonsense", "hold", "elsewhere", "killed", "early"),
     "nothing",
