@@ -34,6 +34,7 @@ from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
 from vault.managing import Managing
 from vault.operator import this_process
+from vault.reconciling import Reconciling
 from vault.risk import Risk
 from vault.searching import Searching
 from vault.secrets import Secrets, secrets_of
@@ -101,6 +102,10 @@ class Desk:
         """Releases in their grace, carried out by whatever engine runs, and their receipts."""
         self.flagging = Flagging(ledger, self._operator, lambda: self.queued(), now)
         self.undoing = Undoing(ledger, self._operator, lambda: self.queued(), now)
+        self.reconciling = Reconciling(
+            config, ledger, self._syncing, self.keeping, self.enqueue, self.flagging, self.capabilities, now
+        )
+        """Service, ledger and disk side by side."""
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
         """What came by webhook, and where it is to come."""
         self.risk = Risk(config, ledger, now)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vault.ledger.claiming import Claims
+from vault.ledger.comparing import Comparing
 from vault.ledger.database import Database
 from vault.ledger.deeds import Deeds
 from vault.ledger.deliveries import Deliveries
@@ -47,6 +48,7 @@ class Ledger:
         self.index = Index(self._database)
         self.rules = Rules(self._database)
         self.proven = Proven(self._database)
+        self.comparing = Comparing(self._database)
         self.pending = Pending(self._database)
         self.views = Views(self._database)
         self.releases = Releases(self._database)

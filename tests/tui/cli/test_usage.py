@@ -35,6 +35,7 @@ def test_all_commands_are_there() -> None:
         "risk",
         "fetch",
         "verify",
+        "reconcile",
         "release",
         "receipts",
         "flag",
