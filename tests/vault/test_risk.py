@@ -244,6 +244,7 @@ def test_a_page_is_what_a_look_at_everything_would_begin_with(
     ledger: Ledger, risk: Risk, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vault.risk.free_bytes", lambda folder: 5 * MB)
+    monkeypatch.setattr("vault.ledger.risking._ROWS_AT_ONCE", 7 if seed % 2 else 500)
     luck = random.Random(seed)
     for number in range(120):
         size = luck.choice([None, 1, 10 * MB, 4_000 * MB])
