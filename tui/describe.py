@@ -48,9 +48,8 @@ def words(text: str, width: int, ink: str = "") -> list[Row]:
 
 
 def heading(text: str, width: int, glyphs: Glyphs) -> list[Row]:
-    """A title over a part."""
-    rule = glyphs.rule * max(width - len(text) - 1, 0)
-    return [Row(()), Row(((text, "head"), (f" {rule}", "dim")))]
+    """A title over a part. A rule as long as the line would cost 60 bytes each with every meeting gone to."""
+    return [Row(()), Row(((label.cut(f"{glyphs.rule} {text}", width), "head"),))]
 
 
 def meeting_rows(

@@ -57,6 +57,11 @@ class MeetingsScreen(ModeScreen):
         yield Filter(self._known, self.focus_first, id="filter")
         yield Lines(id="dock", focusable=False)
 
+    def on_mount(self) -> None:
+        """What belongs together is drawn together: the cursor and its place, the pane and the keys that can act."""
+        self.table.placed = self._tell_selector
+        self.pane.followed = self.refresh_keys
+
     @property
     def base(self) -> Query:
         """What keys chose: account, order, only faults, only at risk."""
@@ -87,8 +92,9 @@ class MeetingsScreen(ModeScreen):
         self._accounts = await self.context.read(self.context.desk.accounts)
         self.see(self.context.engine.snapshot(), changed=False)
         self._list()
-        if self.table.current is not None:
-            self.pane.follow(self.table.current.key, at_once=True)
+        row = self.table.current
+        if row is not None:  # while a key is held, it follows no sooner because something changed
+            self.pane.follow(row.key, at_once=self.pane.shows(row.key))
 
     def _list(self, *, keep: bool = True, or_top: bool = False) -> None:
         parsed = self.narrowing.parsed(self.context.now())
@@ -144,10 +150,6 @@ class MeetingsScreen(ModeScreen):
     def on_table_failed(self, event: Table.Failed) -> None:
         """The ledger could not be read."""
         self.say(event.words, "bad")
-
-    def on_pane_followed(self) -> None:
-        """What can act depends on the meeting."""
-        self.refresh_keys()
 
     # Choosing ----------------------------------------------------------------------------------------------------
 

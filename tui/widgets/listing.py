@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -82,6 +82,8 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """Seconds that it took to count all rows."""
         self._to_end = False
         """Whether the cursor goes to the last row as soon as it is known which one that is."""
+        self.placed: Callable[[], None] = lambda: None
+        """Called when the cursor was moved, before that is drawn: what else says its place is drawn with it."""
         self.count = Count(0, exact=True)
         self.cursor = 0
 
@@ -139,6 +141,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         else:
             self._keep_in_view()
         self._settle()
+        self.placed()
 
     def hold(self) -> None:
         """Something was done with the current row: from now on the cursor stays on it."""

@@ -1,7 +1,7 @@
 """The metadata pane: follows the cursor a moment later, and has a cursor of its own over the meeting's assets."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from textual.message import Message
@@ -30,6 +30,8 @@ class Pane(Lines):
         self._trail: tuple[Event, ...] = ()
         self._shown: tuple[str, str] | None = None
         self.view: MeetingView | None = None
+        self.followed: Callable[[], None] = lambda: None
+        """Called at the same time, before that is drawn: what goes by it is drawn with it."""
         self.words: Sequence[str] = ()
         """What stands here while no meeting is chosen."""
 
@@ -84,6 +86,7 @@ class Pane(Lines):
         view, asset = self.view, self.asset
         self.key = asset.identity if asset else None
         self.show(lambda width: self._lines(view, asset, width), top=top)
+        self.followed()
         self.post_message(self.Followed())
 
     def _lines(self, view: MeetingView | None, asset: AssetView | None, width: int) -> list[Row]:

@@ -96,6 +96,9 @@ def test_list_as_json(reeldesk: Reeldesk) -> None:
         (["--state", "failed"], {A3}),
         (["--local", "held"], set()),
         (["--account", "advice", "--state", "available"], {A1}),
+        (["state:failed,available", "account:advice"], {A1, A3}),
+        (["Beratung 会議"], {A1}),
+        (["state:available", "--", "-still"], {A1}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -104,6 +107,14 @@ def test_list_filters(reeldesk: Reeldesk, words: list[str], found: set[str]) -> 
     ran = reeldesk("list", "--json", *words)
     assert ran.status == 0
     assert {record["asset"] for record in ran.records} == found
+
+
+@pytest.mark.usefixtures("synced")
+def test_list_refuses_what_it_cannot_understand(reeldesk: Reeldesk) -> None:
+    ran = reeldesk("list", "state:nonsense", "before:soon")
+    assert (ran.status, ran.out) == (2, "")
+    assert "state is not nonsense; it is one of processing" in ran.err
+    assert "soon is no day" in ran.err
 
 
 @pytest.mark.usefixtures("synced")
