@@ -104,7 +104,7 @@ class Desk:
         self.flagging = Flagging(ledger, self._operator, lambda: self.queued(), now)
         self.undoing = Undoing(ledger, self._operator, lambda: self.queued(), now)
         self.reconciling = Reconciling(
-            config, ledger, self._syncing, self.keeping, self.enqueue, self.capabilities, now
+            config, ledger, self._syncing, self.keeping, self.enqueue, self.flagging, self.capabilities, now
         )
         """Service, ledger and disk side by side."""
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)

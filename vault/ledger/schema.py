@@ -181,5 +181,5 @@ MIGRATIONS: tuple[str | None, ...] = (
     STEPWISE,  # 4: what is found and counted by (schema_search)
     STEPWISE,  # 5: the chained log of events (schema_custody)
     TRIAGE,  # 6: flags, releases, receipts, deeds
-    schema_risk.SCRIPT,
+    schema_risk.SCRIPT,  # 7: rules, rates, what is pending
 )
