@@ -31,6 +31,7 @@ from vault.inbox.webhooks import Webhooks
 from vault.keeping import Keeping
 from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
+from vault.lists import Lists
 from vault.managing import Managing
 from vault.risk import Risk
 from vault.searching import Searching
@@ -87,6 +88,8 @@ class Desk:
         """What came by webhook, and where it is to come."""
         self.risk = Risk(config, ledger, now)
         """What is lost first, and whether time and room suffice."""
+        self.lists = Lists(ledger.transfer_lines, ledger.delivery_lines)
+        """Transfers and deliveries by the page."""
         self.search = Searching(ledger)
         """Counts, what a search looks through, saved views."""
         self.queued: Callable[[], None] = lambda: None

@@ -8,6 +8,7 @@ from vault.ledger.deliveries import Deliveries
 from vault.ledger.history import History
 from vault.ledger.hooks import Hooks
 from vault.ledger.indexing import Index
+from vault.ledger.lines import DeliveryLines, TransferLines
 from vault.ledger.migrating import Watcher
 from vault.ledger.proven import Proven
 from vault.ledger.queueing import Transfers
@@ -44,6 +45,8 @@ class Ledger:
         self.proven = Proven(self._database)
         self.pending = Pending(self._database)
         self.views = Views(self._database)
+        self.transfer_lines = TransferLines(self._database)
+        self.delivery_lines = DeliveryLines(self._database)
 
     def change_number(self) -> int:
         """Grows with every transaction, of any process, that changes what lists show."""

@@ -4,7 +4,7 @@ Times are unix seconds (UTC). A meeting's `summary_*` columns repeat what its as
 sort and filter of the list is served from an index; `vault.ledger.summaries` keeps them in step.
 """
 
-from vault.ledger import schema_risk
+from vault.ledger import schema_lines, schema_risk
 
 STEPWISE = None
 """Stands for a migration that is made in steps; `vault.ledger.database` knows by what."""
@@ -180,4 +180,5 @@ MIGRATIONS: tuple[str | None, ...] = (
     STEPWISE,  # 4: what is found and counted by (schema_search)
     STEPWISE,  # 5: the chained log of events (schema_custody)
     schema_risk.SCRIPT,
+    schema_lines.SCRIPT,
 )
