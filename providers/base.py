@@ -208,6 +208,19 @@ class Source:
     """The service advises against fetching more bytes than this in one file; a warning, not a stop."""
 
 
+class ReleaseSteps:
+    """Told by `Provider.release` of the two moments that matter; what it raises ends the release. This one is deaf."""
+
+    async def sending(self) -> None:
+        """The call that deletes goes out now: nothing stands against it as far as the service's record tells."""
+
+    async def answered(self, words: str) -> None:
+        """The service took the call; `words`: what was called, and how it was answered."""
+
+
+UNWATCHED = ReleaseSteps()
+
+
 class Provider(ABC):
     """One account at one service. Everything that touches the network is async and raises ProviderError.
 
@@ -259,8 +272,15 @@ class Provider(ABC):
         """Where the asset's bytes are now; called anew for every attempt (Capability.FETCH)."""
         raise self._unsupported("files to fetch")
 
-    async def release(self, asset: Asset) -> Listing:
-        """Let the service delete the asset and read the record again (Capability.RELEASE)."""
+    async def release(self, asset: Asset, steps: ReleaseSteps = UNWATCHED) -> Listing:
+        """Let the service delete the asset and read the record again (Capability.RELEASE).
+
+        What was released already is only read: `steps` then hears of nothing.
+        """
+        raise self._unsupported("way to let it delete recordings")
+
+    async def record_of(self, asset: Asset) -> Listing:
+        """The asset's record as the service has it now (Capability.RELEASE)."""
         raise self._unsupported("way to let it delete recordings")
 
     def read_delivery(self, delivery: Delivery, *, trusted: bool = False) -> Announcement:

@@ -14,7 +14,7 @@ from providers.base import AccountSettings
 from providers.declaring import Option, problem_with, with_defaults
 from vault.errors import ConfigError
 from vault.given import variable
-from vault.options import COMMON, DESK, RECEIVER, VAULT
+from vault.options import COMMON, DESK, RECEIVER, TRIAGE, VAULT
 from vault.options import DEFAULT_TEMPLATE as DEFAULT_TEMPLATE
 
 TEMPLATE_FIELDS = frozenset({"account", "date", "title", "meeting", "kind", "variant", "ext"})
@@ -72,6 +72,8 @@ class Config:
     """Of all transfers of a process together; 0: no limit."""
     on_leave: str = "ask"
     """What becomes of running transfers when the desk is left: ask, stop, hand_over."""
+    grace_s: float = 600.0
+    """Between asking for a release in the desk and telling the service."""
     receiver: ReceiverConfig = ReceiverConfig()
     accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
 
@@ -154,8 +156,10 @@ class _Reader:
 
     def config(self, document: dict[str, Any], data: Path) -> Config:
         for key in document:
-            if key not in ("vault", "desk", "receiver", "accounts"):
-                raise self._error("", key, "is not known here; known are [vault], [desk], [receiver], [accounts.NAME]")
+            if key not in ("vault", "desk", "triage", "receiver", "accounts"):
+                raise self._error(
+                    "", key, "is not known here; known are [vault], [desk], [triage], [receiver], [accounts.NAME]"
+                )
         vault = self._section("vault", document.get("vault", {}), VAULT)
         self._check_template(vault["template"])
         desk = self._section("desk", document.get("desk", {}), DESK)
@@ -171,6 +175,7 @@ class _Reader:
             workers_per_account=vault["workers_per_account"],
             max_bytes_per_s=vault["max_bytes_per_s"],
             on_leave=desk["on_leave"],
+            grace_s=float(self._section("triage", document.get("triage", {}), TRIAGE)["grace_s"]),
             receiver=self._receiver(document.get("receiver", {})),
             accounts=self._accounts(accounts),
         )

@@ -23,6 +23,7 @@ from providers.models import (
 from providers.notifications import problems
 from providers.steps import Step
 from vault import config as configuration
+from vault.account_views import account_view
 from vault.config import Accounts, Config
 from vault.connections import Connections
 from vault.fetching import Fetching
@@ -33,13 +34,21 @@ from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
 from vault.lists import Lists
 from vault.managing import Managing
+from vault.operator import this_process
+from vault.reconciling import Reconciling
 from vault.risk import Risk
 from vault.searching import Searching
 from vault.secrets import Secrets, secrets_of
 from vault.syncing import Syncing, SyncReport
 from vault.testing import Testing
+from vault.transfers.placing import Placing
 from vault.transfers.queue import Queue
 from vault.transfers.retrying import STEADY, Rhythm
+from vault.triage.carrying import Carrying
+from vault.triage.flagging import Flagging
+from vault.triage.rechecking import Rechecking
+from vault.triage.releasing import Releasing
+from vault.triage.undoing import Undoing
 from vault.views import (
     AccountView,
     AssetView,
@@ -80,10 +89,24 @@ class Desk:
         self._testing = Testing(self._connections, secrets, now)
         intake = Intake(self._connections, ledger, now)
         self._syncing = Syncing(self._connections, ledger, intake, config.data / "workers", now)
-        self.keeping = Keeping(config, self._connections, ledger, self._syncing, now)
+        self.keeping = Keeping(config, ledger, now)
         """What is held, and reading it again."""
         self.verify = self.keeping.verify
-        self._fetching = Fetching(ledger, self.keeping, now)
+        self._fetching = Fetching(ledger, self.keeping, Placing(config, ledger), now)
+        self._operator = this_process()
+        self.releasing = Releasing(
+            Carrying(self._connections, ledger, self.keeping, self._syncing, self.capabilities, now, rhythm),
+            Rechecking(ledger, self.keeping, lambda: self.queued(), now),
+            config,
+            self._operator,
+        )
+        """Releases in their grace, carried out by whatever engine runs, and their receipts."""
+        self.flagging = Flagging(ledger, self._operator, lambda: self.queued(), now)
+        self.undoing = Undoing(ledger, self._operator, lambda: self.queued(), now)
+        self.reconciling = Reconciling(
+            config, ledger, self._syncing, self.keeping, self.enqueue, self.capabilities, now
+        )
+        """Service, ledger and disk side by side."""
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
         """What came by webhook, and where it is to come."""
         self.risk = Risk(config, ledger, now)
@@ -195,40 +218,13 @@ class Desk:
 
     def accounts(self) -> tuple[AccountView, ...]:
         """The configured accounts, with what the ledger knows of each."""
-        return tuple(self._account_view(name) for name in self.config.accounts)
-
-    def _account_view(self, name: str) -> AccountView:
-        settings = self.config.accounts[name].settings
-        info = registry.info(settings.provider)
-        counts = self._ledger.reader.account(name)
-        options = settings.options
-        wanted = [f for f in info.secrets if f.when is None or options.get(f.when[0]) == f.when[1]]
-        return AccountView(
-            name=name,
-            provider=info.name,
-            label=info.label,
-            capabilities=info.capabilities,
-            address=str(options.get("base_url") or options.get("data_center") or ""),
-            meetings=counts.meetings,
-            assets=counts.assets,
-            held=counts.held,
-            at_risk=counts.at_risk,
-            faults=counts.faults,
-            synced_at=counts.synced_at,
-            error=counts.error,
-            secrets={field.name: self.secrets.where(name, field.name) for field in wanted},
-            found_by=info.found_by,
-            verify=settings.verify,
-            held_until=counts.held_until,
-            held_words=counts.held_words,
-            asked=Capability.LIST in info.capabilities or bool(options.get("watch")),
-        )
+        return tuple(account_view(account, self._ledger, self.secrets) for account in self.config.accounts.values())
 
     # The queue. A running engine, here or in another process, does what is queued.
 
     def enqueue(self, identities: Iterable[AssetId], *, first: bool = False) -> tuple[AssetId, ...]:
         """Queue what can be fetched now; gives those that were newly queued."""
-        queued = self._fetching.enqueue(identities, first=first)
+        queued = self._fetching.enqueue(identities, first=first, operator=self._operator)
         self.queued()
         return queued
 
@@ -330,8 +326,8 @@ class Desk:
         return self._fetching.outcome(identity)
 
     async def release(self, identity: AssetId) -> AssetView:
-        """Let the service delete it, against a complete proof."""
-        return await self.keeping.release(identity)
+        """Let the service delete it at once, against a complete proof."""
+        return await self.releasing.now(identity)
 
     async def catchup(self, account: str, room: str) -> CatchupView:
         """Ask for the summary of the call in a room, and keep it when it says something new."""

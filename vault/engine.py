@@ -158,6 +158,7 @@ class Engine:
         receiving = self._receiving = Receiving(self.desk.webhooks, self.desk.config.data / "workers")
         receiving.is_told = True
         kept.append(loop.create_task(receiving.run(on=self.desk.config.receiver.on)))
+        kept.append(loop.create_task(self.desk.releasing.run(is_told=True)))
         self._snapshot = replace(self._snapshot, online=True)
         self._looking.start()
         self._started.set()
@@ -271,13 +272,18 @@ class Engine:
         except VaultError as error:
             self._snapshot = replace(self._snapshot, trouble=error.words)
 
+    def _troubles(self) -> str:
+        """What cannot work, in words: the first of it."""
+        receiving = self._receiving.trouble if self._receiving else ""
+        return self._trouble or self.desk.releasing.trouble or receiving or self.desk.managing.trouble
+
     def _taken(self, moved: bool) -> Snapshot:
         """A snapshot; the same one, at the cost of nothing, where neither the ledger `moved` nor anything runs."""
         assert self._queue is not None
         before = self._snapshot
         syncing = frozenset(self._syncing)
         receiver = self._receiving.view() if self._receiving else before.receiver
-        trouble = self._trouble or (self._receiving.trouble if self._receiving else "") or self.desk.managing.trouble
+        trouble = self._troubles()
         same = (before.syncing, before.trouble, before.receiver) == (syncing, trouble, receiver)
         quiet = same and not self._queue.busy and not before.active
         if quiet and not moved and self._looked_at[1] == self._edits:
@@ -296,7 +302,7 @@ class Engine:
 
     def _moved(self, is_stale: bool) -> None:
         """Somebody wrote to the ledger, or to config.toml (on the loop)."""
-        for each in (self._queue, self._receiving, self._behind):
+        for each in (self._queue, self._receiving, self._behind, self.desk.releasing):
             assert each is not None
             each.nudge()
         if is_stale and (self._following is None or self._following.done()):

@@ -37,6 +37,10 @@ class PartBusy(VaultError):
     """Another living process holds the part of this file."""
 
 
+class NotReleased(VaultError):
+    """Something here, or at the service, stands against releasing it; the text names the piece that is missing."""
+
+
 class Overtaken(VaultError):
     """Another process took over this transfer; what this one has must not be committed."""
 

@@ -10,6 +10,7 @@ from vault.errors import VaultError
 from vault.keeping import Keeping
 from vault.ledger import Ledger
 from vault.rules import why_not_fetch
+from vault.transfers.placing import Placing
 from vault.transfers.queue import Queue
 from vault.views import AssetView, LocalState, TransferView
 
@@ -19,16 +20,22 @@ PROGRESS_S = 0.5
 class Fetching:
     """The use case `fetch`."""
 
-    def __init__(self, ledger: Ledger, keeping: Keeping, now: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: Ledger, keeping: Keeping, placing: Placing, now: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._keeping = keeping
+        self._placing = placing
         self._now = now
 
-    def enqueue(self, identities: Iterable[AssetId], *, first: bool = False) -> tuple[AssetId, ...]:
-        """Queue what can be fetched now; gives those that were newly queued."""
+    def enqueue(self, identities: Iterable[AssetId], *, first: bool = False, operator: str = "") -> tuple[AssetId, ...]:
+        """Queue what can be fetched now; gives those that were newly queued. Where each will lie is fixed with it.
+
+        `operator`: who may undo it; "" where it is seen through at once.
+        """
         assets = {identity: self._ledger.reader.asset(identity) for identity in identities}
         ready = [identity for identity, asset in assets.items() if asset is not None and not why_not_fetch(asset)]
-        return self._ledger.transfers.enqueue(ready, self._now().timestamp(), first=first)
+        places = {identity: self._placing.choices(identity) for identity in ready}
+        now = self._now().timestamp()
+        return self._ledger.transfers.enqueue(ready, now, first=first, operator=operator, places=places)
 
     def check(self, identity: AssetId) -> None:
         """Raises VaultError with why an asset cannot be fetched now, if so; queued already is no reason."""

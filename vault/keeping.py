@@ -1,4 +1,4 @@
-"""What is held: reading it again, and letting the service delete its copy only against that."""
+"""What is held: reading it again."""
 
 import asyncio
 import threading
@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from providers.models import AssetId, RemoteState
+from providers.models import AssetId
 from vault.config import Config
-from vault.connections import Connections
 from vault.errors import VaultError
 from vault.ledger import Ledger
 from vault.proof import Outcome, Proof
-from vault.rules import why_not_release, why_not_verify
-from vault.syncing import Syncing
+from vault.rules import why_not_verify
 from vault.transfers import held
 from vault.views import AssetView, LocalState
 
@@ -40,15 +38,11 @@ class VerifyProgress:
 
 
 class Keeping:
-    """The use cases `verify` and `release`."""
+    """The use case `verify`."""
 
-    def __init__(
-        self, config: Config, connections: Connections, ledger: Ledger, syncing: Syncing, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, config: Config, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self._config = config
-        self._connections = connections
         self._ledger = ledger
-        self._syncing = syncing
         self._now = now
 
     def asset(self, identity: AssetId) -> AssetView:
@@ -118,45 +112,3 @@ class Keeping:
             return Verification(view.identity, LocalState.DAMAGED, None, "; ".join(failed))
         renewed = Proof(proof.size, proof.sha256, checks, self._now(), proof.source)
         return Verification(view.identity, LocalState.HELD, renewed, "; ".join(check.words for check in checks))
-
-    async def release(self, identity: AssetId) -> AssetView:
-        """Let the service delete the asset: only with a complete proof, read again just before.
-
-        A service that releases a whole meeting gets to hear of it only when every asset of the meeting that it would
-        delete is proven. Raises VaultError naming the piece that is missing, and ProviderError.
-        """
-        provider = await self._connections.connect(identity.account)
-        going = await asyncio.to_thread(self._would_go, identity)
-        for view in going:
-            problem = why_not_release(view, provider.info.capabilities)
-            if not problem:
-                verification = await self.verify(view.identity)
-                problem = verification.words if verification.proof is None else verification.proof.missing
-            if problem:
-                raise VaultError(f"{view.identity} keeps it from being released: {problem}")
-        asset = await asyncio.to_thread(self._ledger.reader.source, identity)
-        assert asset is not None
-        listing = await provider.release(asset)
-        await asyncio.to_thread(self._syncing.record, identity.account, listing, authoritative=True)
-        view = await asyncio.to_thread(self.asset, identity)
-        if view.state not in (RemoteState.ABANDONED, RemoteState.EXPIRED):
-            raise VaultError(f"{identity}: the service took the request but still says {view.provider_state}")
-        await asyncio.to_thread(self._note_released, going)
-        return view
-
-    def _note_released(self, going: list[AssetView]) -> None:
-        """A line in the trail of each asset that the service now deletes."""
-        for view in map(self.asset, [gone.identity for gone in going]):
-            words = f"the service says {view.provider_state}; SHA-256 of the copy held here {view.sha256}"
-            self._ledger.history.noted(view.identity, "released", words, self._now().timestamp())
-
-    def _would_go(self, identity: AssetId) -> list[AssetView]:
-        """The asset, and its meeting's others of the same kind that the service would delete with it."""
-        view = self.asset(identity)
-        meeting = self._ledger.reader.meeting(identity.account, identity.meeting)
-        others = meeting.assets if meeting else ()
-        kind = identity.kind
-        rest = [
-            a for a in others if a.identity != identity and a.identity.kind is kind and a.state is RemoteState.AVAILABLE
-        ]
-        return [view, *rest]

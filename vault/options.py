@@ -124,6 +124,15 @@ DESK = (
         choices=("ask", "stop", "hand_over"),
     ),
 )
+TRIAGE = (
+    Option(
+        "grace_s",
+        "seconds between asking for a release in the desk and telling the service, in which it can be undone",
+        "number",
+        600.0,
+        check=checks.between(0, 30 * 86_400),
+    ),
+)
 RECEIVER = (
     Option("on", "true: webhooks are received while a desk is open or `reeldesk work` runs", "bool", False),
     Option("host", "the address of this machine to listen on", "text", "127.0.0.1"),

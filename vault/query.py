@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from providers.models import AssetKind, RemoteState
-from vault.views import Facet, LocalState, Query
+from vault.views import Facet, Flag, LocalState, Query
 
 _TOKEN = re.compile(r"""(-?)([a-z]+):(?=\s|$)|(-?)(?:([a-z]+):)?(?:"([^"]*)("?)|([^\s"]+))""", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+(?:[.]\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
@@ -24,20 +24,29 @@ _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 STATES = tuple(str(state) for state in RemoteState)
 LOCALS = tuple(str(state) for state in LocalState)
 KINDS = tuple(str(kind) for kind in AssetKind)
-IS = ("faults", "risk", *LOCALS)
+IS = ("faults", "risk", "releasing", *LOCALS)
 HAS = ("people", "size", "link", "text", *KINDS)
-CHOICES: dict[str, tuple[str, ...]] = {"state": STATES, "local": LOCALS, "kind": KINDS, "is": IS, "has": HAS}
+FLAGS = tuple(str(flag) for flag in Flag)
+CHOICES: dict[str, tuple[str, ...]] = {
+    "state": STATES,
+    "local": LOCALS,
+    "kind": KINDS,
+    "flag": FLAGS,
+    "is": IS,
+    "has": HAS,
+}
 FIELDS = {
     "state": "what the service says of an asset: " + ", ".join(STATES),
     "local": "what this machine has of it: " + ", ".join(LOCALS),
     "account": "one of your accounts",
     "provider": "one of the services",
     "kind": "what it is: " + ", ".join(KINDS),
+    "flag": "what you think of it: " + ", ".join(FLAGS),
     "before": "began before a day: 2026-11-01, 2026-11, 2026, today, 7d",
     "after": "began on a day or later",
     "on": "began on a day, in a month or a year",
     "size": "of all its assets: >100M, <2G, 100M..2G",
-    "is": "faults, risk, or a local state",
+    "is": "faults, risk, releasing, or a local state",
     "has": ", ".join(HAS),
 }
 
@@ -184,7 +193,7 @@ class _Reading:
         local = tuple(value for value in values if name == "is" and value in LOCALS)
         if local:
             if len(local) != len(values):
-                raise _Wrong("is: faults and risk cannot be mixed with local states; write two conditions")
+                raise _Wrong("is: faults, risk and releasing cannot be mixed with local states; write two conditions")
             name = "local"
         self._set(facets=(*self.query.facets, Facet(name, values, token.inverse)))
 

@@ -1,7 +1,7 @@
 """What may be done with an asset now, and if not, why: words for a greyed key and for a command's refusal."""
 
 from providers.models import AssetKind, Capability, RemoteState
-from vault.views import AssetView, LocalState
+from vault.views import AssetView, Flag, LocalState
 
 
 def why_not_fetch(asset: AssetView) -> str:
@@ -21,9 +21,14 @@ def why_not_fetch(asset: AssetView) -> str:
     return ""
 
 
+def is_left(asset: AssetView) -> bool:
+    """Whether an operator said that it is not to be fetched: `fetch --all` leaves it, and it is not at risk."""
+    return bool(asset.flags & {Flag.SKIP, Flag.FORGET})
+
+
 def is_ready(asset: AssetView) -> bool:
-    """Whether `fetch --all` takes it: the service says that it can be had, and it is not held."""
-    return asset.state.downloadable and not asset.wrong and not why_not_fetch(asset)
+    """Whether `fetch --all` takes it: the service says that it can be had, and it is not held, nor to be left."""
+    return not is_left(asset) and asset.state.downloadable and not asset.wrong and not why_not_fetch(asset)
 
 
 def why_not_verify(asset: AssetView) -> str:
@@ -37,6 +42,8 @@ def why_not_release(asset: AssetView, capabilities: frozenset[Capability]) -> st
     """Why the service may not be told to delete it; "" when it may."""
     if Capability.RELEASE not in capabilities:
         return "this service offers no way to let it delete a recording"
+    if Flag.HOLD in asset.flags:
+        return "it is on hold: it is never released, until the hold is taken off"
     if asset.state is RemoteState.ABANDONED:
         return "it is released already; the service deletes it at its deadline"
     if asset.state is not RemoteState.AVAILABLE:

@@ -7,7 +7,12 @@ from enum import StrEnum
 from typing import TypedDict
 
 from providers.models import AssetId, AssetKind, Capability, RemoteState
+from vault.delivery_views import DeliveryState as DeliveryState
+from vault.delivery_views import DeliveryView as DeliveryView
+from vault.delivery_views import Unannounced as Unannounced
 from vault.proof import Proof
+from vault.triage.states import Flag as Flag
+from vault.triage.states import ReleaseState as ReleaseState
 
 
 class LocalState(StrEnum):
@@ -174,6 +179,13 @@ class AssetView:
     details: Mapping[str, str]
     locator: Mapping[str, str]
     raw: str
+    flags: frozenset[Flag] = frozenset()
+    destination: str = ""
+    """Absolute: where its file lies or is to lie; fixed when it is queued, "" before."""
+    release: ReleaseState | None = None
+    """Of an open release; None when there is none."""
+    release_due: datetime | None = None
+    """When an open release's grace ends."""
 
     def record(self) -> dict[str, object]:
         """The object that `--json` prints."""
@@ -193,6 +205,8 @@ class AssetView:
             "path": self.path or None,
             "deadline": self.deadline.isoformat() if self.deadline else None,
             "error": self.error or None,
+            "flags": sorted(self.flags),
+            "release": str(self.release) if self.release else None,
         }
 
 
@@ -224,6 +238,10 @@ class MeetingRow:
     deadline: datetime | None
     """The earliest of assets that are not held."""
     error: str
+    flags: frozenset[Flag] = frozenset()
+    """Those of any of its assets."""
+    releasing: bool = False
+    """Whether a release of one of its assets is open."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -347,48 +365,3 @@ class Totals:
     assets: int
     held: int
     held_bytes: int
-
-
-class DeliveryState(StrEnum):
-    """How far a webhook is on its way into the ledger."""
-
-    WAITING = "waiting"
-    WORKING = "working"
-    DONE = "done"
-    FAILED = "failed"
-    UNREADABLE = "unreadable"
-    """Genuine, but not understood: kept as it came."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryView:
-    """A webhook that was received."""
-
-    id: int
-    account: str
-    topic: str
-    verified: str
-    """How it is known to be genuine, in words."""
-    state: DeliveryState
-    outcome: str
-    """What came of it, or what it waits for, in words."""
-    received_at: datetime
-    duplicates: int
-    """How often it came again."""
-    source: str
-    """The address it came from; "" for one that was saved."""
-    tries: int
-    again_at: datetime | None
-    """When it is tried again, where it waits for that."""
-    is_kept: bool
-    """Whether it can be processed again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unannounced:
-    """An asset that became available without any webhook having said so."""
-
-    identity: str
-    title: str
-    found_at: datetime
-    """When polling found it."""

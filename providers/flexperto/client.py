@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from providers.base import (
+    UNWATCHED,
     AccountSettings,
     BadAnswer,
     NotFound,
@@ -12,6 +14,7 @@ from providers.base import (
     Provider,
     ProviderError,
     Refused,
+    ReleaseSteps,
     SecretSource,
     Source,
 )
@@ -123,7 +126,7 @@ class FlexpertoClient(Provider):
             checksum=asset.checksum,
         )
 
-    async def release(self, asset: Asset) -> Listing:
+    async def release(self, asset: Asset, steps: ReleaseSteps = UNWATCHED) -> Listing:
         """Abandon the archive, and read its record again. The service deletes it three days later.
 
         The record is read before as well: it must still be available, of the same conference and with the same
@@ -140,8 +143,14 @@ class FlexpertoClient(Provider):
         if not _may_abandon(before.assets[0], asset):
             return before
         subject = f"abandoning conference {conference_id}" if family is Family.CURRENT else f"abandoning {archive_id}"
-        self._ok(await self._http.send(request), subject)
+        await steps.sending()
+        answer = self._ok(await self._http.send(request), subject)
+        await steps.answered(f"HTTP {answer.status} to {request.method} {urlsplit(request.url).path}")
         return await self.look_up(archive_id)
+
+    async def record_of(self, asset: Asset) -> Listing:
+        """The archive's record as the tenant has it now."""
+        return await self.look_up(_archive_id(asset))
 
     def read_delivery(self, delivery: Delivery, *, trusted: bool = False) -> Announcement:
         """Read a webhook. There is nothing to authenticate in it, so `trusted` changes nothing."""

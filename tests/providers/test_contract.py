@@ -59,6 +59,7 @@ VERBS: dict[str, tuple[set[Capability], Callable[[Provider], Any]]] = {
     "listing": ({Capability.LIST, Capability.WATCH}, lambda p: p.listing()),
     "watch": ({Capability.WATCH}, lambda p: p.watch()),
     "locate": ({Capability.FETCH}, lambda p: p.locate(Asset("m", AssetKind.VIDEO))),
+    "record_of": ({Capability.RELEASE}, lambda p: p.record_of(Asset("m", AssetKind.ARCHIVE))),
     "release": ({Capability.RELEASE}, lambda p: p.release(Asset("m", AssetKind.ARCHIVE))),
     "read_delivery": ({Capability.WEBHOOK}, lambda p: p.read_delivery(Delivery({}, b"{}"))),
     "notifications": ({Capability.NOTIFICATIONS}, lambda p: p.notifications()),

@@ -1,8 +1,9 @@
 """Fetches whatever is queued, in a process that can be killed: one child for each order that comes on stdin.
 
-An order is a line of JSON: `environ` for the desk, and `die_at`: the number of the moment at which it kills itself
-(0: never). Moments are counted over all threads: before and after each operation on the disk, and before, inside and
-after each transaction of the ledger. Printed for each order: the child's process id, then its exit code.
+An order is a line of JSON: `environ` for the desk, `die_at`: the number of the moment at which it kills itself
+(0: never), and whether it is to `release` what is due before. Moments are counted over all threads: before and after
+each operation on the disk, and before, inside and after each transaction of the ledger. Printed for each order: the
+child's process id, then its exit code.
 """
 
 import asyncio
@@ -70,10 +71,12 @@ def count_down(die_at: int) -> None:
     Database.write = counted_write  # type: ignore[method-assign]  # for this process alone
 
 
-async def work(environ: dict[str, str], die_at: int) -> None:
+async def work(environ: dict[str, str], die_at: int, *, release: bool) -> None:
     desk = Desk.open(environ, now=lambda: datetime.now(UTC), rhythm=QUICK)
     if die_at:
         count_down(die_at)
+    if release:
+        await desk.releasing.drain()
     desk.enqueue([asset.identity for asset in desk.assets(Query(local=LocalState.ABSENT))])
     await desk.new_queue().run(drain=True)
     await desk.aclose()
@@ -90,7 +93,7 @@ def main() -> None:
         if child == 0:
             code = 1
             try:
-                asyncio.run(work(order["environ"], order["die_at"]))
+                asyncio.run(work(order["environ"], order["die_at"], release=order.get("release", False)))
                 code = 0
             finally:
                 os._exit(code)

@@ -81,7 +81,11 @@ def account(line: str, provider: str = "flexperto", url: str = "https://a.exampl
     ("text", "line", "words"),
     [
         ("[vault\n", 0, "this is not TOML"),
-        ("x = 1\n[vault]\n", 1, "x is not known here; known are [vault], [desk], [receiver], [accounts.NAME]"),
+        (
+            "x = 1\n[vault]\n",
+            1,
+            "x is not known here; known are [vault], [desk], [triage], [receiver], [accounts.NAME]",
+        ),
         ("[vault]\n\n[other]\n", 3, "other is not known here"),
         ("[vault]\nspeed = 9\n", 2, "vault.speed is not known here; known are max_bytes_per_s, path"),
         ("[vault]\npath = 7\n", 2, "vault.path must be a text in quotes"),
@@ -143,6 +147,7 @@ def account(line: str, provider: str = "flexperto", url: str = "https://a.exampl
         (account("rooms = ['a', '..']", "proconf"), 4, "rooms must name rooms: '..' cannot be a room's name"),
         (account("agent_id = 'Eve'", "huawei"), 4, "agent_id must be a number such as 1001"),
         (account("", url="https://a.example/?x=1"), 3, "base_url must end before the ? or #"),
+        ("[triage]\ngrace_s = -1\n", 2, "triage.grace_s must be a number, 0 or more"),
         ("[receiver]\nport = 0\n", 2, "receiver.port must be between 1 and 65535"),
         ("[receiver]\nrate_per_s = 0\n", 2, "receiver.rate_per_s must be more than 0"),
         ("[receiver]\ntrusted_proxies = ['a']\n", 2, "must be addresses or networks (10.0.0.0/8)"),

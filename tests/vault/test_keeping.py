@@ -1,13 +1,11 @@
-"""What is held is read again, and released only against that."""
+"""What is held is read again."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from providers.base import NotReady, ProviderError, Refused
-from providers.emulation import zip_blob
-from providers.models import AssetId, RemoteState
+from providers.models import AssetId
 from tests.vault.world import World, archive
 from vault.desk import Desk
 from vault.errors import VaultError
@@ -170,120 +168,3 @@ def test_setting_aside_what_is_gone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(VaultError, match="Not a directory"):
         held.set_aside(tmp_path, PurePosixPath("file/file.zip"))
-
-
-# Releasing
-
-
-async def test_released_once_with_the_right_id(it: World, desk: Desk) -> None:
-    await learn(it, desk, "a")
-    asset = await desk.fetch_now(A)
-    released = await desk.release(A)
-    assert (released.state, released.provider_state) == (RemoteState.ABANDONED, "ABANDONED")
-    assert [(call.id, call.status) for call in it.emulator.abandon_calls] == [("c1", 200)]
-    assert what(desk)[-3:] == ["verified", "state", "released"]
-    assert asset.sha256 in desk.trail(A)[-1].words
-    with pytest.raises(VaultError, match="released already"):
-        await desk.release(A)
-    assert len(it.emulator.abandon_calls) == 1
-
-
-async def test_every_archive_of_the_conference_must_be_held(it: World, desk: Desk) -> None:
-    await learn(it, desk, "a", "b")
-    it.emulator.add_archive("c", "c1", "PROCESSING")
-    it.emulator.add_archive("d", "c2")
-    await desk.sync("advice")
-    await desk.fetch_now(A)
-    with pytest.raises(VaultError, match=r"advice/c1/archive.b keeps it from being released: no proven copy"):
-        await desk.release(A)
-    assert it.emulator.abandon_calls == []
-    await desk.fetch_now(B)
-    await desk.release(A)
-    assert [call.id for call in it.emulator.abandon_calls] == ["c1"]
-    assert it.emulator.archives["c"].status == "PROCESSING"
-    assert it.emulator.archives["d"].status == "AVAILABLE"
-
-
-async def test_another_archive_of_the_conference_is_damaged(it: World, desk: Desk) -> None:
-    await learn(it, desk, "a", "b")
-    await desk.fetch_now(A)
-    asset = await desk.fetch_now(B)
-    path_of(desk, B).write_bytes(b"damaged")
-    assert path_of(desk, B) == Path(asset.path)
-    with pytest.raises(VaultError, match=r"archive.b keeps it from being released: the file has 7 bytes"):
-        await desk.release(A)
-    assert it.emulator.abandon_calls == []
-
-
-async def refused(it: World, desk: Desk, words: str, kind: type[Exception] = VaultError) -> None:
-    with pytest.raises(kind, match=words):
-        await desk.release(A)
-    assert it.emulator.abandon_calls == []
-    assert "released" not in what(desk)
-
-
-async def test_not_without_a_copy(it: World, desk: Desk) -> None:
-    await learn(it, desk, "a")
-    await refused(it, desk, r"no proven copy is held here \(absent\)")
-    await desk.fetch_now(A)
-    content = path_of(desk).read_bytes()
-    path_of(desk).write_bytes(content[:-1])  # nobody looked at it since
-    await refused(it, desk, "the file has")
-    await refused(it, desk, r"no proven copy is held here \(damaged\)")
-    path_of(desk).unlink()
-    await desk.verify(A)
-    await refused(it, desk, r"no proven copy is held here \(lost\)")
-
-
-async def test_not_with_a_checksum_that_cannot_be_read(it: World, desk: Desk) -> None:
-    it.emulator.checksum_encoding = "garbage"
-    await learn(it, desk, "a")
-    await desk.fetch_now(A)
-    await refused(it, desk, "the service's checksum cannot be read")
-
-
-async def test_not_with_an_empty_archive(it: World, desk: Desk) -> None:
-    await learn(it, desk, "a", blob=zip_blob({}))
-    await desk.fetch_now(A)
-    await refused(it, desk, "what is inside the file was not checked")
-
-
-@pytest.mark.parametrize("status", ["PROCESSING", "FAILED", "EXPIRED"])
-async def test_not_what_is_not_available(it: World, desk: Desk, status: str) -> None:
-    await learn(it, desk, "a")
-    await desk.fetch_now(A)
-    it.emulator.set_status("a", status)
-    await desk.sync("advice")
-    await refused(it, desk, f"the service says {status}")
-
-
-async def test_not_what_has_changed_at_the_service_since(it: World, desk: Desk) -> None:
-    await learn(it, desk, "a")
-    await desk.fetch_now(A)
-    it.emulator.set_status("a", "PROCESSING")
-    await refused(it, desk, "still being made", NotReady)
-    it.emulator.set_status("a", "AVAILABLE")
-    it.emulator.archives["a"].stated_sha256 = "cd" * 32
-    await refused(it, desk, "changed at the service", Refused)
-
-
-async def test_the_service_does_not_do_it(it: World, desk: Desk) -> None:
-    await learn(it, desk, "a")
-    await desk.fetch_now(A)
-    it.emulator.faults.status = 503
-    await refused(it, desk, "503", ProviderError)
-    it.emulator.faults.status = None
-    it.emulator.archives["a"].extra = {"status": "AVAILABLE"}  # whatever it is told, it says this
-    with pytest.raises(VaultError, match="took the request but still says AVAILABLE"):
-        await desk.release(A)
-    assert "released" not in what(desk)
-
-
-async def test_released_while_it_was_not_looked_at(it: World, desk: Desk) -> None:
-    """A second archive of a conference that was abandoned with the first."""
-    await learn(it, desk, "a", "b")
-    await desk.fetch_now(A)
-    await desk.fetch_now(B)
-    await desk.release(A)
-    assert (await desk.release(B)).state is RemoteState.ABANDONED
-    assert len(it.emulator.abandon_calls) == 1

@@ -139,7 +139,7 @@ def test_each_completion_is_understood_better(text: str, cursor: int) -> None:
         ("account:a", ["advice", "agents"]),
         ("provider:", ["cronofy", "flexperto"]),
         ("on:t", ["today"]),
-        ("is:r", ["risk"]),
+        ("is:r", ["risk", "releasing"]),
         ("", []),
         ('"sta', []),
         ("nothing:x", []),

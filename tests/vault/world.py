@@ -15,7 +15,7 @@ from providers.models import AssetId
 from vault.desk import Desk
 from vault.transfers.retrying import Rhythm
 
-QUICK = Rhythm(beat_s=0.05, backoff_s=0.02, hold_s=0.2, busy_s=0.05)
+QUICK = Rhythm(beat_s=0.05, backoff_s=0.02, hold_s=0.2, busy_s=0.05, settle_s=0.2, look_s=0.05)
 ACCOUNT = "advice"
 
 

@@ -19,7 +19,7 @@ from tui.commandline.session import FAULTS, each, on_loop, words
 from tui.commandline.unlocking import passphrase_option, unlocking
 from tui.figures import count, rate, size
 from vault import rules
-from vault.views import AssetView, LocalState, Query, TransferState, TransferView
+from vault.views import AssetView, Flag, LocalState, Query, TransferState, TransferView
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
     from vault.desk import Desk
@@ -85,6 +85,8 @@ def _available(desk: "Desk", account: str, out: Output) -> list[AssetId]:
     for view in desk.assets(Query(account=account)):
         if _is_paused(desk, view):
             left["paused"] += 1
+        elif rules.is_left(view) and view.local not in _QUEUED:
+            left[f"to be left ({', '.join(sorted(view.flags - {Flag.WANT, Flag.HOLD}))})"] += 1
         elif rules.is_ready(view) or (view.local in _QUEUED and view.state.downloadable):
             taken.append(view.identity)
         elif view.wrong:

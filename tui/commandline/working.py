@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from tui.commandline.arguments import Commands, command
 from tui.commandline.output import Output
+from tui.commandline.releasing import open_words
 from tui.commandline.session import attempt, keeping_secrets, on_loop, supervise, with_desk
 from tui.commandline.syncing import sync_all
 from tui.commandline.takeover import OPTION, take_over
 from vault.presence import Presence
-from vault.views import DeliveryState, TransferState
+from vault.views import DeliveryState, ReleaseState, TransferState
 
 if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
     from vault.desk import Desk
@@ -23,7 +24,7 @@ _NAMED = 1_000
 """Webhooks, newest first, that are named when they could not be processed."""
 _EXAMPLES = """\
   reeldesk work            # until interrupted, as a service
-  reeldesk work --drain    # sync once, process what webhooks brought, then fetch what is queued"""
+  reeldesk work --drain    # sync once, process what webhooks brought, fetch what is queued, send what is due"""
 
 
 def add(commands: Commands) -> None:
@@ -52,7 +53,26 @@ async def _drain(desk: "Desk", out: Output) -> int:
         transfer = desk.transfer(identity)
         if transfer and transfer.state is TransferState.FAILED:
             out.fail(str(identity), transfer.words)
+    await attempt(out, "releases", _release(desk, out))
     return out.status
+
+
+async def _release(desk: "Desk", out: Output) -> None:
+    """Carry out the releases that are due, and bring home again what is not whole here. Raises VaultError.
+
+    What is in its grace is left, and said: it is sent by a desk or by `work`, or with the next --drain.
+    """
+    before = desk.releasing.due()
+    await desk.releasing.drain()
+    await desk.new_queue().run(drain=True)
+    for each in before:
+        now = desk.releasing.release_of(each.asset)
+        if now and now.state in (ReleaseState.REFUSED, ReleaseState.FAILED):
+            out.fail(str(each.asset), f"not released: {now.words}")
+        elif now and not now.state.ended:
+            out.note(f"{each.asset}: {open_words(now)}")
+    if desk.releasing.trouble:
+        out.fail("releases", desk.releasing.trouble)
 
 
 async def _process_deliveries(desk: "Desk", out: Output) -> None:

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from vault.ledger.claiming import Claims
+from vault.ledger.comparing import Comparing
 from vault.ledger.database import Database
+from vault.ledger.deeds import Deeds
 from vault.ledger.deliveries import Deliveries
+from vault.ledger.flags import Flags
 from vault.ledger.history import History
 from vault.ledger.hooks import Hooks
 from vault.ledger.indexing import Index
@@ -13,10 +16,13 @@ from vault.ledger.migrating import Watcher
 from vault.ledger.proven import Proven
 from vault.ledger.queueing import Transfers
 from vault.ledger.reading import Reader
+from vault.ledger.receipts import Receipts
 from vault.ledger.recording import Recorder
+from vault.ledger.releases import Releases
 from vault.ledger.risking import Pending
 from vault.ledger.ruling import Rules
 from vault.ledger.saving import Views
+from vault.ledger.undoing import Undoing
 from vault.operator import this_process
 from vault.sealing import Sealer
 
@@ -43,10 +49,16 @@ class Ledger:
         self.index = Index(self._database)
         self.rules = Rules(self._database)
         self.proven = Proven(self._database)
+        self.comparing = Comparing(self._database)
         self.pending = Pending(self._database)
         self.views = Views(self._database)
         self.transfer_lines = TransferLines(self._database)
         self.delivery_lines = DeliveryLines(self._database)
+        self.releases = Releases(self._database)
+        self.receipts = Receipts(self._database)
+        self.flags = Flags(self._database)
+        self.deeds = Deeds(self._database)
+        self.undoing = Undoing(self._database)
 
     def change_number(self) -> int:
         """Grows with every transaction, of any process, that changes what lists show."""

@@ -1,7 +1,7 @@
 """What a meeting is found by, as bits of one number: small enough for every index, few enough values for counters."""
 
 from providers.models import AssetKind, RemoteState
-from vault.views import LocalState
+from vault.views import Flag, LocalState
 
 # The places are in the ledger: new ones go to the end.
 STATES = {
@@ -37,3 +37,9 @@ SIZE = 1 << 20
 LINK = 1 << 21
 SAID = 1 << 22
 """The text of a held transcript can be searched."""
+FLAGS = {Flag.WANT: 1 << 23, Flag.SKIP: 1 << 24, Flag.FORGET: 1 << 25, Flag.HOLD: 1 << 26}
+"""`assets.flags` has the same."""
+LEFT = FLAGS[Flag.SKIP] | FLAGS[Flag.FORGET]
+"""What is not to be fetched, and so is not at risk."""
+RELEASING = 1 << 27
+"""A release of it is open."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from providers.models import AssetKind
 from vault.ledger import facets
-from vault.ledger.rows import seconds
+from vault.ledger.rows import OPEN_RELEASE, seconds
 from vault.ledger.summaries import fold
-from vault.views import Facet, LocalState, Query
+from vault.views import Facet, Flag, LocalState, Query
 
-_IS = {"faults": facets.FAULTS, "risk": facets.RISK}
+_IS = {"faults": facets.FAULTS, "risk": facets.RISK, "releasing": facets.RELEASING}
 _HAS = {"people": facets.PEOPLE, "size": facets.SIZE, "link": facets.LINK, "text": facets.SAID}
 _HAS |= {str(kind): bit for kind, bit in facets.KINDS.items()}
 HAS = tuple(_HAS)
@@ -104,6 +104,7 @@ def _facet(found: Filter, facet: Facet) -> None:
     tables: Mapping[str, Mapping[str, int]] = {
         "state": {str(state): bit for state, bit in facets.STATES.items()},
         "kind": {str(kind): bit for kind, bit in facets.KINDS.items()},
+        "flag": {str(flag): bit for flag, bit in facets.FLAGS.items()},
         "is": _IS,
         "has": _HAS,
     }
@@ -151,9 +152,10 @@ def asset_clauses(query: Query, local: str) -> list[Clause]:
     found = filter_of(Query(text=query.text, account=query.account, words=query.words, without=query.without))
     clauses = [*found.counted, *(said_or_written(word) for word in found.words)]
     clauses += [said_or_written(word, inverse=True) for word in found.without]
-    wrong = """(a.state = 'failed' OR a.kept IN ('damaged', 'lost')
-        OR (coalesce(t.state, '') = 'failed' AND a.kept != 'held'))"""
-    risk = "(a.deadline IS NOT NULL AND a.kept != 'held' AND a.state != 'expired')"
+    wrong = f"""(a.flags & {facets.FLAGS[Flag.FORGET]} = 0 AND (a.state = 'failed' OR a.kept IN ('damaged', 'lost')
+        OR (coalesce(t.state, '') = 'failed' AND a.kept != 'held')))"""
+    risk = f"""(a.deadline IS NOT NULL AND a.kept != 'held' AND a.state != 'expired'
+        AND a.flags & {facets.LEFT} = 0)"""
     if query.faults:
         clauses.append(Clause(wrong))
     if query.at_risk:
@@ -185,11 +187,13 @@ def _of_asset(name: str, value: str, wrong: str, risk: str) -> str:
     own = {
         ("is", "faults"): wrong,
         ("is", "risk"): risk,
+        ("is", "releasing"): f"EXISTS (SELECT 1 FROM releases r WHERE r.asset_id = a.id AND r.state {OPEN_RELEASE})",
         ("has", "people"): "m.people NOT IN ('', '[]')",
         ("has", "size"): "coalesce(a.held_size, a.size) IS NOT NULL",
         ("has", "link"): "a.link != ''",
         ("has", "text"): "EXISTS (SELECT 1 FROM said s WHERE s.id = a.id)",
     }
+    own |= {("flag", str(flag)): f"a.flags & {bit} != 0" for flag, bit in facets.FLAGS.items()}
     own |= {("has", str(kind)): f"a.kind = '{kind}'" for kind in AssetKind}
     return own.get((name, value), _NEVER)
 

@@ -26,6 +26,22 @@ class History:
             add_event(connection, now, str(identity), what, words, proof_facts(state, proof))
             summaries.refresh(connection, [row["meeting_id"]])
 
+    def adopted(self, identity: AssetId, path: str, proof: Proof, words: str, now: float) -> None:
+        """A file that lay in the vault was proven to be the asset: it is held there now, and not to be fetched."""
+        with self._database.write() as connection:
+            row = connection.execute("SELECT * FROM assets WHERE identity = ?", (str(identity),)).fetchone()
+            connection.execute(
+                "UPDATE assets SET kept = 'held', path = ?, proof = ?, sha256 = ?, held_size = ? WHERE id = ?",
+                (path, proof.to_json(), proof.sha256, proof.size, row["id"]),
+            )
+            connection.execute(
+                """UPDATE transfers SET state = 'cancelled', wish = '', ended_at = ?
+                WHERE asset_id = ? AND state IN ('queued', 'waiting', 'paused')""",
+                (now, row["id"]),
+            )
+            add_event(connection, now, str(identity), "adopted", words, proof_facts(LocalState.HELD, proof))
+            summaries.refresh(connection, [row["meeting_id"]])
+
     def noted(self, identity: AssetId, what: str, words: str, now: float) -> None:
         """A line in an asset's trail."""
         with self._database.write() as connection:

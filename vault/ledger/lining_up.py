@@ -18,8 +18,9 @@ def enqueue(
     *,
     first: bool = False,
     by: By = By.OPERATOR,
+    words: str = "",
 ) -> tuple[AssetId, ...]:
-    """Queue assets inside the caller's transaction; see `Transfers.enqueue`. `by`: who wants them."""
+    """Queue assets inside the caller's transaction; see `Transfers.enqueue`. `by`: who wants them, and why: `words`."""
     queued = []
     wanted = list(identities)
     if first:
@@ -40,7 +41,7 @@ def enqueue(
         if cursor.rowcount:
             queued.append(identity)
             summaries.refresh(connection, [row["meeting_id"]])
-    words = "queued" if by is By.OPERATOR else "queued, since it became available"
+    words = words or ("queued" if by is By.OPERATOR else "queued, since it became available")
     add_events(connection, [NewEvent(now, str(identity), "queued", words, by=by) for identity in queued])
     return tuple(reversed(queued) if first else queued)
 

@@ -326,6 +326,8 @@ def _as_new(asset: Asset) -> dict[str, object]:
         "deadline": seconds(asset.deadline),
         "link": asset.link,
         "kept": LocalState.ABSENT,
+        "flags": 0,
+        "releasing": 0,
         "transfer_state": None,
         "local": LocalState.ABSENT,
     }

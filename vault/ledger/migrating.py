@@ -92,7 +92,7 @@ class Stepwise:
         sql = "SELECT id FROM meetings WHERE id > ? ORDER BY id LIMIT ?"
         ids = [row["id"] for row in connection.execute(sql, (place, _MEETINGS_AT_ONCE))]
         if ids:
-            summaries.refresh(connection, ids)
+            summaries.refresh(connection, ids, before_triage=True)
             connection.execute("UPDATE migrating SET place = ?", (ids[-1],))
         connection.commit()
         return ids[-1] if ids else None
@@ -128,7 +128,7 @@ class Stepwise:
 
     def _end(self, connection: sqlite3.Connection) -> None:
         sql = "SELECT id FROM again UNION SELECT id FROM meetings WHERE id > (SELECT place FROM migrating)"
-        summaries.refresh(connection, [row["id"] for row in connection.execute(sql).fetchall()])
+        summaries.refresh(connection, [row["id"] for row in connection.execute(sql).fetchall()], before_triage=True)
         execute_script(connection, TRIGGERS)
         execute_script(connection, "DROP TRIGGER meetings_again; DROP TABLE again; DROP TABLE migrating;")
         connection.execute(f"PRAGMA user_version = {self._version}")

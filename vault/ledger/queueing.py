@@ -1,12 +1,17 @@
 """The queue as people see it: what is queued, in which order, what is wished of it. Every verb is one transaction."""
 
-from collections.abc import Collection, Iterable
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from providers.models import AssetId
 from vault.ledger import summaries
 from vault.ledger.claiming import EVERYTHING
 from vault.ledger.database import Database
+from vault.ledger.deeds import Undo, add_deed
 from vault.ledger.lining_up import LIVE, enqueue
+
+NOWHERE: Mapping[AssetId, Sequence[str]] = MappingProxyType({})
 
 
 class Transfers:
@@ -15,10 +20,29 @@ class Transfers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enqueue(self, identities: Iterable[AssetId], now: float, *, first: bool = False) -> tuple[AssetId, ...]:
-        """Queue assets that are not queued and not held; gives those that were. Deadlines come first by default."""
+    def enqueue(
+        self,
+        identities: Iterable[AssetId],
+        now: float,
+        *,
+        first: bool = False,
+        operator: str = "",
+        places: Mapping[AssetId, Sequence[str]] = NOWHERE,
+    ) -> tuple[AssetId, ...]:
+        """Queue assets that are not queued and not held; gives those that were. Deadlines come first by default.
+
+        `operator`: who may undo it, "" where nobody may. `places`: where files are to lie, in order of
+        preference, where that is not fixed yet.
+        """
         with self._database.write() as connection:
-            return enqueue(connection, identities, now, first=first)
+            queued = enqueue(connection, identities, now, first=first)
+            for identity in queued:
+                for place in places.get(identity, ()):
+                    if _fix(connection, identity, place):
+                        break
+            if queued and operator:
+                add_deed(connection, now, operator, "queued", f"queued {len(queued)}", Undo(queued=queued))
+            return queued
 
     def steer(self, identity: AssetId, wish: str, now: float) -> None:
         """`pause` or `cancel` a transfer, `resume` a paused or waiting one, `retry` one that ended badly."""
@@ -26,20 +50,8 @@ class Transfers:
             row = connection.execute(
                 "SELECT t.* FROM transfers t JOIN assets a ON a.id = t.asset_id WHERE a.identity = ?", (str(identity),)
             ).fetchone()
-            if row is None:
-                return
-            change = _steered(row["state"], wish)
-            if change == "wish":
-                wanted = "" if wish == "resume" else wish
-                connection.execute("UPDATE transfers SET wish = ? WHERE asset_id = ?", (wanted, row["asset_id"]))
-            elif change:
-                connection.execute(
-                    """UPDATE transfers SET state = ?1, wish = '', not_before = 0, ended_at = ?2,
-                    attempts = CASE WHEN ?1 = 'queued' THEN 0 ELSE attempts END,
-                    progress_at = CASE WHEN ?1 = 'queued' THEN 0 ELSE progress_at END WHERE asset_id = ?3""",
-                    (change, now if change == "cancelled" else None, row["asset_id"]),
-                )
-            summaries.refresh_of(connection, row["asset_id"])
+            if row is not None:
+                steer(connection, row, wish, now)
 
     def hurry(self, identity: AssetId) -> None:
         """Put a transfer first in line; one that waits tries again now, and what its account waits for with it."""
@@ -84,6 +96,30 @@ class Transfers:
                 # A little apart, so that equal positions keep the order that was asked for.
                 position = rows[rank]["position"] + rank * 1e-3
                 connection.execute("UPDATE transfers SET position = ? WHERE asset_id = ?", (position, asset_id))
+
+
+def _fix(connection: sqlite3.Connection, identity: AssetId, place: str) -> bool:
+    """Fix where a file is to lie, where it is not; False when another asset's lies there."""
+    if connection.execute("SELECT 1 FROM assets WHERE path = ? AND identity != ?", (place, str(identity))).fetchone():
+        return False
+    connection.execute("UPDATE assets SET path = ? WHERE identity = ? AND path IS NULL", (place, str(identity)))
+    return True
+
+
+def steer(connection: sqlite3.Connection, row: sqlite3.Row, wish: str, now: float) -> None:
+    """The same for a row of transfers, inside the caller's transaction."""
+    change = _steered(row["state"], wish)
+    if change == "wish":
+        wanted = "" if wish == "resume" else wish
+        connection.execute("UPDATE transfers SET wish = ? WHERE asset_id = ?", (wanted, row["asset_id"]))
+    elif change:
+        connection.execute(
+            """UPDATE transfers SET state = ?1, wish = '', not_before = 0, ended_at = ?2,
+            attempts = CASE WHEN ?1 = 'queued' THEN 0 ELSE attempts END,
+            progress_at = CASE WHEN ?1 = 'queued' THEN 0 ELSE progress_at END WHERE asset_id = ?3""",
+            (change, now if change == "cancelled" else None, row["asset_id"]),
+        )
+    summaries.refresh_of(connection, row["asset_id"])
 
 
 def _steered(state: str, wish: str) -> str:

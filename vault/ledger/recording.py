@@ -1,15 +1,18 @@
 """Writing down what services say: merged with what is known, never losing it."""
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from providers.models import AssetId, Listing
-from vault.ledger import summaries
+from vault.ledger import facets, summaries
 from vault.ledger.database import Database, show
 from vault.ledger.events import By
 from vault.ledger.lining_up import enqueue
 from vault.ledger.merging import Merge
 from vault.sealing import Sealer
+from vault.triage.states import Flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,23 @@ class Recorder:
         merge.run()
         for catchup in listing.catchups:
             merge.changed |= add_catchup(connection, account, catchup.room, catchup.text, now)
-        if queue:
-            wanted = (AssetId.parse(text) for text in merge.became_available)
-            fetchable = (identity for identity in wanted if identity.kind.fetchable)
-            enqueue(connection, fetchable, now, by=By.WORKER)
+        enqueue(connection, _wanted(connection, merge.became_available, every=queue), now, by=By.WORKER)
         summaries.refresh(connection, merge.touched)
         if merge.changed:
             show(connection)
         return Recorded(len(listing.meetings), len(listing.assets), merge.new, tuple(merge.became_available))
+
+
+def _wanted(connection: sqlite3.Connection, available: Sequence[str], *, every: bool) -> list[AssetId]:
+    """What of it an operator wants, or with `every` whatever is not to be left."""
+    if not available:
+        return []
+    flags = facets.FLAGS[Flag.WANT] | facets.LEFT
+    sql = "SELECT identity, flags FROM assets WHERE identity IN (SELECT value FROM json_each(?))"
+    flagged = {row["identity"]: row["flags"] & flags for row in connection.execute(sql, (json.dumps(available),))}
+    wanted = {0: every, facets.FLAGS[Flag.WANT]: True}
+    found = (AssetId.parse(text) for text in available if wanted.get(flagged[text]))
+    return [identity for identity in found if identity.kind.fetchable]
 
 
 def add_catchup(connection: sqlite3.Connection, account: str, room: str, text: str, now: float) -> bool:

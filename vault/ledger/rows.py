@@ -7,23 +7,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 from providers.models import AssetId, AssetKind, RemoteState
+from vault.ledger import facets
 from vault.proof import Proof
-from vault.views import AssetView, LocalState, MeetingRow, Stage, TransferState, TransferView
+from vault.views import AssetView, Flag, LocalState, MeetingRow, ReleaseState, Stage, TransferState, TransferView
 
 Row = Mapping[str, Any] | sqlite3.Row
 
 LOCAL = """CASE WHEN t.state = 'running' THEN 'fetching'
     WHEN t.state IN ('queued', 'waiting', 'paused') THEN 'queued' ELSE a.kept END"""
 
+OPEN_RELEASE = "IN ('waiting', 'checking', 'sending', 'answered')"
+"""The states of releases that have not ended."""
+
 ASSETS = f"""SELECT a.*, m.title, m.provider, m.meeting, t.state AS transfer_state, t.words AS transfer_words,
-    {LOCAL} AS local
-    FROM assets a JOIN meetings m ON m.id = a.meeting_id LEFT JOIN transfers t ON t.asset_id = a.id"""
+    {LOCAL} AS local, r.state AS release_state, r.due_at AS release_due
+    FROM assets a JOIN meetings m ON m.id = a.meeting_id LEFT JOIN transfers t ON t.asset_id = a.id
+    LEFT JOIN releases r ON r.asset_id = a.id AND r.state {OPEN_RELEASE}"""
 
 # What a line of the list needs of an asset.
-STAGES = f"""SELECT a.meeting_id, a.kind, a.kept, a.state, a.provider_state, a.error, t.state AS transfer_state,
-    t.words AS transfer_words, {LOCAL} AS local FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
+STAGES = f"""SELECT a.meeting_id, a.kind, a.kept, a.state, a.provider_state, a.error, a.flags,
+    t.state AS transfer_state, t.words AS transfer_words, {LOCAL} AS local
+    FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
 LINES = """SELECT id, account, provider, meeting, title, started_at, state, provider_state, summary_size,
-    summary_deadline FROM meetings"""
+    summary_deadline,
+    facets FROM meetings"""
 
 # Which asset's state stands for the meeting: the one that a person should know of first.
 STATE_ORDER = (
@@ -85,11 +92,22 @@ def asset_view(row: sqlite3.Row) -> AssetView:
         details=json.loads(row["details"]),
         locator=json.loads(row["locator"]),
         raw=row["raw"],
+        flags=flags_of(row["flags"]),
+        destination=row["path"] or "",
+        release=ReleaseState(row["release_state"]) if row["release_state"] else None,
+        release_due=moment(row["release_due"]),
     )
+
+
+def flags_of(bits: int) -> frozenset[Flag]:
+    """The flags in `assets.flags`."""
+    return frozenset(flag for flag, bit in facets.FLAGS.items() if bits & bit)
 
 
 def is_fault(row: Row) -> bool:
     """Whether something is wrong with an asset (a row of ASSETS): at the service, in its transfer, or on disk."""
+    if row["flags"] & facets.FLAGS[Flag.FORGET]:
+        return False
     return bool(
         row["state"] == RemoteState.FAILED
         or row["kept"] in (LocalState.DAMAGED, LocalState.LOST)
@@ -120,8 +138,15 @@ def local_headline(rows: list[sqlite3.Row]) -> LocalState:
 
 
 def earliest_deadline(rows: Iterable[Row]) -> float | None:
-    """The first moment at which something is lost that is not held; unix seconds. What is lost has none any more."""
-    rest = [r for r in rows if r["kept"] != LocalState.HELD and r["state"] != RemoteState.EXPIRED]
+    """The first moment at which something is lost that is not held; unix seconds. What is lost has none any more.
+
+    What is not to be fetched counts as little.
+    """
+    rest = [
+        r
+        for r in rows
+        if r["kept"] != LocalState.HELD and r["state"] != RemoteState.EXPIRED and not r["flags"] & facets.LEFT
+    ]
     open_ones = [r["deadline"] for r in rest if r["deadline"] is not None]
     return min(open_ones, default=None)
 
@@ -151,6 +176,8 @@ def meeting_row(row: sqlite3.Row, assets: list[sqlite3.Row]) -> MeetingRow:
         size=row["summary_size"],
         deadline=moment(row["summary_deadline"]),
         error=error or "",
+        flags=flags_of(row["facets"]),
+        releasing=bool(row["facets"] & facets.RELEASING),
     )
 
 

@@ -5,6 +5,7 @@ sort and filter of the list is served from an index; `vault.ledger.summaries` ke
 """
 
 from vault.ledger import schema_lines, schema_risk
+from vault.ledger.schema_triage import TRIAGE
 
 STEPWISE = None
 """Stands for a migration that is made in steps; `vault.ledger.database` knows by what."""
@@ -179,6 +180,7 @@ MIGRATIONS: tuple[str | None, ...] = (
     """,
     STEPWISE,  # 4: what is found and counted by (schema_search)
     STEPWISE,  # 5: the chained log of events (schema_custody)
+    TRIAGE,  # 6: flags, releases, receipts, deeds
     schema_risk.SCRIPT,
     schema_lines.SCRIPT,
 )

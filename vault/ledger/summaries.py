@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from providers.models import AssetKind, RemoteState
 from vault.ledger import facets
-from vault.ledger.rows import LOCAL, STATE_ORDER, Row, earliest_deadline, headline, is_fault, known_size
+from vault.ledger.rows import LOCAL, OPEN_RELEASE, STATE_ORDER, Row, earliest_deadline, headline, is_fault, known_size
 from vault.views import LocalState
 
 _AT_ONCE = 400
@@ -27,8 +27,16 @@ _MEETING = (
     "summary_faults",
     "summary_at_risk",
 )
-_ASSETS = f"""SELECT a.id, a.meeting_id, a.kind, a.variant, a.state, a.size, a.held_size, a.deadline, a.kept, a.link,
-    t.state AS transfer_state, {LOCAL} AS local FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
+_ASSETS = """SELECT a.id, a.meeting_id, a.kind, a.variant, a.state, a.size, a.held_size, a.deadline, a.kept, a.link,
+    {flags} AS flags, {releasing} AS releasing, t.state AS transfer_state, {local} AS local
+    FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
+_NOW = _ASSETS.format(
+    flags="a.flags",
+    releasing=f"EXISTS (SELECT 1 FROM releases r WHERE r.asset_id = a.id AND r.state {OPEN_RELEASE})",
+    local=LOCAL,
+)
+_BEFORE_TRIAGE = _ASSETS.format(flags="0", releasing="0", local=LOCAL)
+"""Of a ledger that has no flags and releases yet."""
 
 
 def fold(text: str) -> str:
@@ -52,6 +60,7 @@ def summary_of(meeting: Row, assets: Sequence[Row], *, said: bool = False) -> di
     for asset in assets:
         bits |= facets.STATES[RemoteState(asset["state"])] | facets.KINDS[AssetKind(asset["kind"])]
         bits |= facets.LOCALS[LocalState(asset["local"])] | (facets.LINK if asset["link"] else 0)
+        bits |= asset["flags"] | (facets.RELEASING if asset["releasing"] else 0)
     bits |= facets.FAULTS if faults else 0
     bits |= facets.RISK if deadline is not None else 0
     bits |= facets.PEOPLE if meeting["people"] not in ("", "[]") else 0
@@ -66,17 +75,20 @@ def summary_of(meeting: Row, assets: Sequence[Row], *, said: bool = False) -> di
     }
 
 
-def refresh(connection: sqlite3.Connection, meeting_ids: Iterable[int]) -> None:
-    """Recompute the summaries of these meetings, inside the caller's transaction. Writes only what differs."""
+def refresh(connection: sqlite3.Connection, meeting_ids: Iterable[int], *, before_triage: bool = False) -> None:
+    """Recompute the summaries of these meetings, inside the caller's transaction. Writes only what differs.
+
+    `before_triage`: the ledger is on its way up and has no flags and releases yet.
+    """
     ids = sorted(set(meeting_ids))
     for start in range(0, len(ids), _AT_ONCE):
-        _refresh(connection, ids[start : start + _AT_ONCE])
+        _refresh(connection, ids[start : start + _AT_ONCE], _BEFORE_TRIAGE if before_triage else _NOW)
 
 
-def _refresh(connection: sqlite3.Connection, ids: list[int]) -> None:
+def _refresh(connection: sqlite3.Connection, ids: list[int], assets_sql: str) -> None:
     marks = ", ".join("?" * len(ids))
     assets: defaultdict[int, list[sqlite3.Row]] = defaultdict(list)
-    for asset in connection.execute(f"{_ASSETS} WHERE a.meeting_id IN ({marks}) ORDER BY a.id", ids):
+    for asset in connection.execute(f"{assets_sql} WHERE a.meeting_id IN ({marks}) ORDER BY a.id", ids):
         assets[asset["meeting_id"]].append(asset)
     said = {
         row[0]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from providers.base import NotFound
-from providers.models import Asset
+from providers.models import Asset, AssetId
 from vault.config import Config
 from vault.errors import VaultError
 from vault.ledger import Ledger
@@ -46,16 +46,25 @@ class Placing:
         return Place(asset, None if proof else Part(self._root, relative), proof)
 
     def _destination(self, claim: Claim) -> PurePosixPath:
-        """Where the file is to lie: fixed with the first attempt, whatever the meeting is called later."""
+        """Where the file is to lie: fixed when it is queued, or with the first attempt; a new title changes nothing."""
         root = self._root
         if claim.path is not None and Path(claim.path).is_relative_to(root):
             return PurePosixPath(Path(claim.path).relative_to(root).as_posix())
-        title, extension, day = self._ledger.reader.named_by(claim.identity)
-        path = naming.relative_path(self._template, claim.identity, title, extension, day)
+        path, other = self._choices(claim.identity)
         if not self._ledger.claims.fix_path(claim, str(root / path)):
-            path = naming.told_apart(path, claim.identity)
+            path = other
             self._ledger.claims.fix_path(claim, str(root / path))
         return path
+
+    def choices(self, identity: AssetId) -> tuple[str, str]:
+        """Where an asset's file would lie, and where if another one's lies there. Absolute."""
+        path, other = self._choices(identity)
+        return str(self._root / path), str(self._root / other)
+
+    def _choices(self, identity: AssetId) -> tuple[PurePosixPath, PurePosixPath]:
+        title, extension, day = self._ledger.reader.named_by(identity)
+        path = naming.relative_path(self._template, identity, title, extension, day)
+        return path, naming.told_apart(path, identity)
 
     def _already_there(self, claim: Claim, relative: PurePosixPath, extension: str) -> Proof | None:
         """The proof of a file that is there under its final name, which it got just before the process died.

@@ -29,6 +29,10 @@ class Rhythm:
     hold_s: float = HOLD_S
     busy_s: float = 5.0
     """For another process to let go of a part."""
+    settle_s: float = 10.0
+    """After a release was sent whose end nobody saw, before the service is asked: the call may be on its way."""
+    look_s: float = 2.0
+    """Between two looks for releases that another process asked for."""
 
 
 STEADY = Rhythm()

@@ -20,6 +20,7 @@ from providers.base import (
     NotTrusted,
     Provider,
     Refused,
+    ReleaseSteps,
     ServiceDown,
     Source,
     Unauthorized,
@@ -325,6 +326,47 @@ async def test_release(tenant: ProviderBox, emulator: FlexpertoEmulator, paths: 
     assert released.assets[0].deadline is not None
     assert emulator.abandon_calls == [AbandonCall(paths, given_id, 200)]
     assert len(posts(emulator)) == 1  # no second try with another id
+
+
+class Steps(ReleaseSteps):
+    """Notes what a release tells, and how often the service was called by then."""
+
+    def __init__(self, emulator: FlexpertoEmulator, *, refuses: bool = False) -> None:
+        self.emulator = emulator
+        self.refuses = refuses
+        self.told: list[tuple[str, int]] = []
+
+    async def sending(self) -> None:
+        self.told.append(("sending", len(self.emulator.abandon_calls)))
+        if self.refuses:
+            raise LookupError
+
+    async def answered(self, words: str) -> None:
+        self.told.append((words, len(self.emulator.abandon_calls)))
+
+
+async def test_the_steps_of_a_release(client: Provider, emulator: FlexpertoEmulator) -> None:
+    asset, steps = await one(client, "a-available"), Steps(emulator)
+    await client.release(asset, steps)
+    path = "/api/v2/communication/conferences/conferences/c-available/archive/abandon"
+    assert steps.told == [("sending", 0), (f"HTTP 200 to POST {path}", 1)]
+    await client.release(asset, steps)
+    assert len(steps.told) == 2  # it was released already: nothing was sent
+
+
+async def test_a_step_can_keep_a_release_from_being_sent(client: Provider, emulator: FlexpertoEmulator) -> None:
+    with pytest.raises(LookupError):
+        await client.release(await one(client, "a-available"), Steps(emulator, refuses=True))
+    assert posts(emulator) == []
+
+
+async def test_no_answer_is_told_of_a_call_that_was_refused(client: Provider, emulator: FlexpertoEmulator) -> None:
+    asset, steps = await one(client, "a-available"), Steps(emulator)
+    emulator.archives["a-available"].conference_id = "c-other"
+    emulator.archives["a-available"].extra = {"conferenceId": "c-available"}
+    with pytest.raises(NotFound):
+        await client.release(asset, steps)
+    assert steps.told == [("sending", 0)]
 
 
 async def test_a_404_of_abandoning_is_no_missing_family(client: Provider, emulator: FlexpertoEmulator) -> None:

@@ -281,4 +281,6 @@ def test_records_for_machines(ledger: Ledger) -> None:
         "path": None,
         "deadline": at(NOW).isoformat(),
         "error": None,
+        "flags": [],
+        "release": None,
     }

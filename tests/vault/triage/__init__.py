@@ -1,0 +1,1 @@
+"""Tests of flags, releases and undoing."""

@@ -1,0 +1,1 @@
+"""Triage: flags, releases in grace with receipts, and undoing what was done last."""
