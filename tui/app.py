@@ -169,6 +169,7 @@ class DeskApp(WiredApp, RunsEngine, LeavesDesk):
         snapshot = self.context.engine.snapshot()
         rate, (before, known, told) = self.bytes_a_second, self._seen
         if screen is before and snapshot is known and rate == told:
+            screen.tick()
             return  # a desk at rest costs nothing
         self._seen = (screen, snapshot, rate)
         changed, self._revision = snapshot.revision != self._revision, snapshot.revision

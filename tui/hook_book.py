@@ -9,16 +9,12 @@ from tui.hook_rows import AddressRow, MissedRow, address_lines, missed_lines
 from vault.inbox.views import AddressView, Missed, Reports, Rotation, SubscriptionView
 from vault.views import DeliveryView
 
-MOST = 500
-"""Deliveries in the list; the ledger keeps more."""
-
 
 class HookBook:
     """What was read and asked, by account. A fault of one account stands in its place as words; none is raised."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.deliveries: tuple[DeliveryView, ...] = ()
         self.addresses: tuple[AddressView, ...] | None = None
         """None until they were looked up."""
         self.fault = ""
@@ -34,11 +30,6 @@ class HookBook:
 
     # The ledger
 
-    async def read_deliveries(self, account: str) -> None:
-        """The latest ones of an account ("": of all)."""
-        webhooks = self._context.desk.webhooks
-        self.deliveries = await self._context.read(webhooks.deliveries, account, MOST + 1)
-
     async def read_payload(self, view: DeliveryView) -> None:
         """A delivery's payload."""
         text = await self._context.read(self._context.desk.webhooks.body, view.id)
@@ -48,11 +39,6 @@ class HookBook:
         """A delivery's payload, where it was the last that was read. One that came again may have brought another."""
         known = self._payload
         return known[1] if known is not None and known[0] == (view.id, view.duplicates) else None
-
-    @property
-    def count(self) -> str:
-        """How many deliveries there are, as far as they were read."""
-        return f"{MOST}+" if len(self.deliveries) > MOST else str(len(self.deliveries))
 
     async def read_addresses(self) -> None:
         """Where the services are to call."""

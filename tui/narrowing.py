@@ -11,7 +11,7 @@ from vault.views import SORTS, Query, SavedView
 
 FROM_THE_LAST = ("start", "size")
 """Orders that are wanted from the last (the newest, the largest) first."""
-FIELD_HINT = 'state: local: account: before: after: on: size: kind: is: has: -not "a phrase"'
+FIELD_HINT = 'state: local: account: flag: before: after: size: kind: is: -not "a phrase"'
 MOST_NAME = 60
 KEYS_HINT = "enter keeps it, esc clears it"
 

@@ -1,5 +1,6 @@
 """What the tables' columns say: meetings, transfers, accounts."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from providers.models import AssetKind, RemoteState
@@ -116,8 +117,8 @@ def words_now(view: TransferView) -> str:
     return "" if past and view.again_at is None else plain(view.words)
 
 
-def transfer_columns(context: Context) -> tuple[Column[TransferView], ...]:
-    """The queue's columns."""
+def transfer_columns(context: Context, now: Callable[[TransferView], TransferView]) -> tuple[Column[TransferView], ...]:
+    """The queue's columns. `now`: a row as it is at this moment."""
     glyphs = context.glyphs
 
     def state(view: TransferView) -> Line:
@@ -136,13 +137,17 @@ def transfer_columns(context: Context) -> tuple[Column[TransferView], ...]:
             return ((f"{at:<8} ", "warn"), (words_now(view), "dim"))
         return ((words_now(view), "bad" if view.state is TransferState.FAILED else "dim"),)
 
+    def tries(row: TransferView) -> Line:
+        attempts = now(row).attempts
+        return ((str(attempts) if attempts else "", "dim"),)
+
     return (
-        Column("State", 11, 0, state),
+        Column("State", 11, 0, lambda row: state(now(row))),
         Column("Meeting", 16, 1, lambda view: ((plain(view.title) or plain(view.asset.meeting), ""),), flex=True),
         Column("Asset", 10, 3, lambda view: ((str(view.asset.kind), "dim"),)),
-        Column("Progress", 13, 2, progress),
-        Column("Rate, left, next UTC", 20, 4, words, flex=True),
-        Column("Try", 3, 5, lambda view: ((str(view.attempts) if view.attempts else "", "dim"),), right=True),
+        Column("Progress", 13, 2, lambda row: progress(now(row))),
+        Column("Rate, left, next UTC", 20, 4, lambda row: words(now(row)), flex=True),
+        Column("Try", 3, 5, tries, right=True),
     )
 
 

@@ -33,6 +33,7 @@ from vault.inbox.webhooks import Webhooks
 from vault.keeping import Keeping
 from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
+from vault.lists import Lists
 from vault.managing import Managing
 from vault.operator import this_process
 from vault.reconciling import Reconciling
@@ -113,6 +114,8 @@ class Desk:
         """What is lost first, and whether time and room suffice."""
         self.custody = Custody(config, ledger, now)
         """Trails, the log's check, packets."""
+        self.lists = Lists(ledger.transfer_lines, ledger.delivery_lines)
+        """Transfers and deliveries by the page."""
         self.search = Searching(ledger)
         """Counts, what a search looks through, saved views."""
         self.queued: Callable[[], None] = lambda: None

@@ -107,7 +107,7 @@ async def test_tab_completes_at_80x24(engine: StageEngine) -> None:
     async with app_on(engine).run_test(size=(80, 24)) as pilot:
         screen = await ready(pilot)
         await pilot.press("slash")
-        await shows(pilot, 'state: local: account: before: after: on: size: kind: is: has: -not "a phrase"')
+        await shows(pilot, 'state: local: account: flag: before: after: size: kind: is: -not "a phrase"')
         await pilot.press("s", "t")
         await shows(pilot, " tab state:")
         await pilot.press("tab")

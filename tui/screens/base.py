@@ -153,6 +153,9 @@ class ModeScreen(Screen[None]):
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """What the engine does now, at most twice a second; `changed`: the ledger's content is not what it was."""
 
+    def tick(self) -> None:
+        """Nothing changed since the last look; a moment that something waits for may have come."""
+
     def minute(self) -> None:
         """A minute has passed: figures that depend on the time are drawn again."""
 

@@ -1,6 +1,7 @@
 """Mode 2, the transfers: the queue with what runs, waits and has ended."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,12 +16,13 @@ from tui.clipboard import send
 from tui.commands import BY_ID, bindings, keys_of, spoken
 from tui.context import Context
 from tui.describe import OURS, run_by, transfer_rows
+from tui.history_sources import TransferSource
 from tui.label import plain
 from tui.rows import is_due, transfer_columns
 from tui.screens.base import ModeScreen, sheet
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines, Row
-from tui.widgets.table import ListSource, Table
+from tui.widgets.table import Table
 from vault.presence import this_process
 from vault.views import AssetView, TransferState, TransferView
 
@@ -42,9 +44,12 @@ class TransfersScreen(ModeScreen):
         super().__init__(context)
         self._acts = Acts(context, self.say)
         self._own = this_process()
-        self._known: tuple[TransferView, ...] = ()
-        self._rows: tuple[TransferView, ...] | None = None
-        """What the table was given; None before anything was read."""
+        self._live: Mapping[AssetId, TransferView] = {}
+        """What the engine says of those that it knows; the rows are the ledger's."""
+        self._first: tuple[TransferView, ...] = ()
+        """The first ones, as the ledger has them."""
+        self._tally: Mapping[TransferState, int] = {}
+        """How many of each state the ledger has."""
         self._due: frozenset[AssetId] = frozenset()
         self._told: AssetId | None = None
         self._asset: AssetView | None = None
@@ -54,7 +59,7 @@ class TransfersScreen(ModeScreen):
         """A line of totals, the queue, the current one in full."""
         yield Vertical(
             Bar(id="totals"),
-            Table(transfer_columns(self.context), id="queue"),
+            Table(transfer_columns(self.context, self._now), id="queue"),
             Lines(id="about"),
             id="body",
         )
@@ -69,27 +74,38 @@ class TransfersScreen(ModeScreen):
         self.attempt(self._look, "look", exclusive=True)
 
     async def _look(self) -> None:
-        self._known = await self.context.read(self.context.desk.transfers)
+        desk = self.context.desk
+        self._first = await self.context.read(desk.transfers)
+        self._tally = await self.context.read(desk.lists.transfers.tally)
+        self.table.empty = EMPTY
+        self.table.show(TransferSource(desk.lists))
         self.see(self.context.engine.snapshot(), changed=False)
         self._prove()
+
+    def _now(self, row: TransferView) -> TransferView:
+        """A row as it is now."""
+        return self._live.get(row.asset, row)
+
+    @property
+    def current(self) -> TransferView | None:
+        """The transfer under the cursor, as it is now."""
+        row = self.table.current
+        return None if row is None else self._now(row)
 
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """Rows that changed are drawn again."""
         if changed:
             self.look()
             return
-        live = {view.asset: view for view in snapshot.transfers}
-        rows = tuple(sorted((live.get(view.asset, view) for view in self._known), key=_place))
-        due = frozenset(view.asset for view in rows if is_due(view, self.context.now()))
-        if due != self._due:
-            self._due = due
-            self.table.recolour()
-        if rows != self._rows:
-            self._rows = rows
-            self.table.empty = EMPTY
-            self.table.show(ListSource(rows, lambda view: view.asset))
-        counts = {state: sum(1 for row in rows if row.state is state) for state in TransferState}
-        said = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+        before, self._live = self._live, {view.asset: view for view in snapshot.transfers}
+        changed_ones = {key for key, view in self._live.items() if before.get(key) != view}
+        self.table.redraw(changed_ones | (before.keys() - self._live.keys()))
+        self.tick()
+        counts = Counter(self._tally)
+        for view in self._first:  # of these the engine may know better
+            counts.subtract([view.state])
+            counts.update([self._now(view).state])
+        said = ", ".join(f"{number} {state}" for state in TransferState if (number := counts[state]) > 0)
         self.query_one("#totals", Bar).say(
             (
                 (f" {said or 'no transfers'}", "strong"),
@@ -99,6 +115,14 @@ class TransfersScreen(ModeScreen):
         )
         self._tell()
         self.refresh_keys()
+
+    def tick(self) -> None:
+        """Those whose moment has come wait for their turn only."""
+        due = frozenset(key for key, view in self._live.items() if is_due(view, self.context.now()))
+        if due != self._due:
+            self.table.redraw(due ^ self._due)
+            self._due = due
+            self._tell()
 
     def focus_first(self) -> None:
         """The queue."""
@@ -122,7 +146,7 @@ class TransfersScreen(ModeScreen):
             self.table.focus()
 
     def _tell(self) -> None:
-        view = self.table.current
+        view = self.current
         context, key = self.context, self._key
         identity = view.asset if view is not None else None
         top, self._told = identity != self._told, identity
@@ -137,7 +161,7 @@ class TransfersScreen(ModeScreen):
 
     def _prove(self) -> None:
         """Read what is held of the current one, when it is finished."""
-        view = self.table.current
+        view = self.current
         if view is not None and view.state is TransferState.DONE:
             self.attempt(partial(self._read_asset, view.asset), "proof", exclusive=True)
 
@@ -156,7 +180,7 @@ class TransfersScreen(ModeScreen):
         """Whether the current transfer can be acted on."""
         if not command.startswith(("transfer.", "asset.")):
             return super().why_not(command)
-        view = self.table.current
+        view = self.current
         if view is None:
             return "there is no transfer here"
         if command == "transfer.retry":
@@ -181,7 +205,7 @@ class TransfersScreen(ModeScreen):
 
     def _with(self, act: Callable[[AssetId], object], words: str, *, doing: str = "") -> None:
         """Act on the current one. `doing`: what is said instead of `words` while it runs, since that takes a moment."""
-        view = self.table.current
+        view = self.current
         if view is None:
             return
         self.table.hold()
@@ -203,7 +227,7 @@ class TransfersScreen(ModeScreen):
 
     def do_transfer_pause(self) -> None:
         """Pause, or go on."""
-        view = self.table.current
+        view = self.current
         if view is not None and view.state is TransferState.PAUSED:
             self._with(self.context.desk.resume, "resumed")
         else:
@@ -215,7 +239,7 @@ class TransfersScreen(ModeScreen):
 
     def do_transfer_now(self) -> None:
         """First in the queue."""
-        view = self.table.current
+        view = self.current
         waited = view is not None and (view.state is TransferState.WAITING or view.again_at is not None)
         self._with(self.context.desk.hurry, "first in the queue" + (", and tried now" if waited else ""))
 
@@ -233,11 +257,6 @@ class TransfersScreen(ModeScreen):
 
     def do_asset_copy(self) -> None:
         """The asset's id."""
-        view = self.table.current
+        view = self.current
         if view is not None:
             self.say(send(self.app, str(view.asset), "asset id"))
-
-
-def _place(view: TransferView) -> int:
-    """What has not ended, then what failed, so that it is not lost among the many that are done."""
-    return 1 + (view.state is not TransferState.FAILED) if view.state.ended else 0

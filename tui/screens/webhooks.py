@@ -12,6 +12,8 @@ from tui import hook_words as words
 from tui.clipboard import send
 from tui.commands import BY_ID, bindings, keys_of, spoken
 from tui.context import Context
+from tui.desk_words import count_words
+from tui.history_sources import DeliverySource
 from tui.hook_acts import HookActs
 from tui.hook_book import HookBook
 from tui.hook_panes import current_rows
@@ -110,16 +112,11 @@ class WebhooksScreen(ModeScreen):
         if (before.state, before.address) != (snapshot.receiver.state, snapshot.receiver.address):
             self.attempt(self._read_addresses, "addresses", exclusive=True)
         if changed:
-            self.attempt(self._read_deliveries, "look", exclusive=True)
+            self._fill_deliveries()
 
     def minute(self) -> None:
         """Ages."""
         self._tell()
-
-    async def _read_deliveries(self) -> None:
-        await self._book.read_deliveries(self._account)
-        self._fill_deliveries()
-        self._head()
 
     async def _read_addresses(self) -> None:
         await self._ask(self._book.read_addresses)
@@ -156,7 +153,7 @@ class WebhooksScreen(ModeScreen):
     def _fill_deliveries(self) -> None:
         table = self.list_of(DELIVERIES)
         table.empty = words.no_deliveries(self._book.addresses, self._account, self._receiver)
-        table.show(ListSource(self._book.deliveries, lambda view: view.id))
+        table.show(DeliverySource(self.context.desk.lists, self._account))
 
     # Drawing -----------------------------------------------------------------------------------------------------
 
@@ -165,7 +162,8 @@ class WebhooksScreen(ModeScreen):
         line = words.receiver_line(self._receiver, self._trouble, self.size.width, glyphs)
         self.query_one("#receiver", Bar).say(line)
         addresses = "" if book.addresses is None else str(len(book.addresses))
-        counts = {DELIVERIES: book.count, ADDRESSES: addresses, MISSED: book.missed_count}
+        deliveries = count_words(self.list_of(DELIVERIES).count)
+        counts = {DELIVERIES: deliveries, ADDRESSES: addresses, MISSED: book.missed_count}
         self.query_one("#views", Bar).say(words.views_line(self._view, counts, self._account, glyphs))
 
     def on_resize(self) -> None:
@@ -190,6 +188,7 @@ class WebhooksScreen(ModeScreen):
 
     def on_table_moved(self, event: "Table.Moved") -> None:
         """The current line in full; what belongs to it is read or asked beside."""
+        self._head()
         if event.table is not self.table:
             return
         row = self.current
@@ -197,6 +196,14 @@ class WebhooksScreen(ModeScreen):
             self.attempt(lambda: self._read_payload(row), "payload", exclusive=True)
         self._ask_reports()
         self._tell()
+
+    def on_table_counted(self) -> None:
+        """How many there are."""
+        self._head()
+
+    def on_table_failed(self, event: "Table.Failed") -> None:
+        """The ledger could not be read."""
+        self.say(event.words, "bad")
 
     async def _read_payload(self, view: DeliveryView) -> None:
         await self._book.read_payload(view)
@@ -260,7 +267,6 @@ class WebhooksScreen(ModeScreen):
     def _only(self, account: str) -> None:
         self._account = account
         self._fill()
-        self.attempt(self._read_deliveries, "look", exclusive=True)
 
     def do_account_next(self) -> None:
         """The next account alone; after the last one all."""
@@ -293,7 +299,7 @@ class WebhooksScreen(ModeScreen):
 
     async def _again(self, view: DeliveryView) -> None:
         await self._acts.again(view)
-        await self._read_deliveries()
+        self._fill_deliveries()
 
     def do_show_raw(self) -> None:
         """The payload, or the service's record of a registered webhook."""
@@ -322,7 +328,7 @@ class WebhooksScreen(ModeScreen):
         self.attempt(self._refresh, "refresh", exclusive=True)
 
     async def _refresh(self) -> None:
-        await self._read_deliveries()
+        self._fill_deliveries()
         await self._acts.refresh()
 
     # Asking first ------------------------------------------------------------------------------------------------

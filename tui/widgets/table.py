@@ -1,7 +1,7 @@
 """The list's looks and keys: columns that fit, marks, the words of an empty one; keys and the mouse move the cursor."""
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
@@ -92,6 +92,13 @@ class Table(Listing[Row], Generic[Row], can_focus=True):
     def recolour(self) -> None:
         """Draw the visible rows again, since what they show depends on the time."""
         self._refresh_rows()
+
+    def redraw(self, keys: Collection[Hashable]) -> None:
+        """Draw those of these rows again that are in sight, since what they show comes from elsewhere, too."""
+        for index in range(self._top, self._top + self._room + 1):
+            row = self._windows.get(index)
+            if row is not None and self._source.key(row) in keys:
+                self.refresh_line(index + HEADER)
 
     # Drawing -----------------------------------------------------------------------------------------------------
 

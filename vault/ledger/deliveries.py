@@ -22,7 +22,7 @@ from vault.views import DeliveryState, DeliveryView
 
 LEASE_S = 120.0
 """Whoever has a delivery longer, and cannot be seen to live, has it no more."""
-_COLUMNS = """id, account, topic, verified, state, outcome, received_at, duplicates, source, tries, not_before,
+DELIVERY_COLUMNS = """id, account, topic, verified, state, outcome, received_at, duplicates, source, tries, not_before,
     sealed IS NOT NULL AS is_kept"""
 _OPEN = "state IN ('waiting', 'working')"
 _MAX_SOURCE = 100
@@ -247,9 +247,9 @@ class Deliveries:
     def page(self, account: str, limit: int) -> tuple[DeliveryView, ...]:
         """Deliveries of an account ("": of all), newest first."""
         where, values = ("WHERE account = ?", [account]) if account else ("", [])
-        sql = f"SELECT {_COLUMNS} FROM deliveries {where} ORDER BY id DESC LIMIT ?"
+        sql = f"SELECT {DELIVERY_COLUMNS} FROM deliveries {where} ORDER BY id DESC LIMIT ?"
         with self._database.read() as connection:
-            return tuple(_view(row) for row in connection.execute(sql, (*values, limit)))
+            return tuple(delivery_view(row) for row in connection.execute(sql, (*values, limit)))
 
     def body(self, identity: int) -> str:
         """A delivery's body, redacted; "" when there is no such delivery."""
@@ -282,7 +282,8 @@ def _set(
     show(connection)
 
 
-def _view(row: sqlite3.Row) -> DeliveryView:
+def delivery_view(row: sqlite3.Row) -> DeliveryView:
+    """A row of DELIVERY_COLUMNS."""
     state = DeliveryState(row["state"])
     waits = state is DeliveryState.WAITING and row["not_before"] > 0
     return DeliveryView(

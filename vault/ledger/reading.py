@@ -225,9 +225,8 @@ class Reader:
         return Totals(row["meetings"], row["assets"], row["held"], row["bytes"])
 
     def transfers(self, limit: int) -> tuple[TransferView, ...]:
-        """Transfers in queue order: what goes on or waits first, then what ended, newest first."""
-        sql = f"""{TRANSFERS} ORDER BY t.state IN {_ENDED}, t.state != 'running',
-            CASE WHEN t.state IN {_ENDED} THEN -t.ended_at ELSE t.position END LIMIT ?"""
+        """Transfers in queue order: what goes on or waits first, then what failed, then what ended, newest first."""
+        sql = f"{TRANSFERS} ORDER BY t.line_rank, t.line_place, t.asset_id LIMIT ?"
         with self._database.read() as connection:
             return tuple(transfer_view(row) for row in connection.execute(sql, (limit,)))
 

@@ -4,7 +4,7 @@ Times are unix seconds (UTC). A meeting's `summary_*` columns repeat what its as
 sort and filter of the list is served from an index; `vault.ledger.summaries` keeps them in step.
 """
 
-from vault.ledger import schema_risk
+from vault.ledger import schema_lines, schema_risk
 from vault.ledger.schema_triage import TRIAGE
 
 STEPWISE = None
@@ -182,4 +182,5 @@ MIGRATIONS: tuple[str | None, ...] = (
     STEPWISE,  # 5: the chained log of events (schema_custody)
     TRIAGE,  # 6: flags, releases, receipts, deeds
     schema_risk.SCRIPT,  # 7: rules, rates, what is pending
+    schema_lines.SCRIPT,  # 8: transfers and deliveries by the page
 )

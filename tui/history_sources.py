@@ -1,0 +1,72 @@
+"""Transfers and deliveries, as the tables read them: by the page, from the rows next to it."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from providers.models import AssetId
+from tui.widgets.source import Near
+from vault.lists import Lists
+from vault.views import Count, DeliveryView, TransferView
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSource:
+    """All that was ever queued."""
+
+    lists: Lists
+
+    def count(self) -> Count:
+        """How many."""
+        return Count(self.count_exactly(), exact=True)
+
+    def count_exactly(self) -> int:
+        """The same."""
+        return self.lists.transfers.count()
+
+    def rows(self, offset: int, limit: int, near: Near[TransferView]) -> Sequence[TransferView]:
+        """A part of them."""
+        after, before = (None if row is None else row.asset for row in (near.after, near.before))
+        return self.lists.transfers.page(offset, limit, after=after, before=before, total=near.total)
+
+    def position(self, key: Hashable) -> int | None:
+        """Where one stands."""
+        return self.lists.transfers.position(key) if isinstance(key, AssetId) else None
+
+    def key(self, row: TransferView) -> Hashable:
+        """The asset's id."""
+        return row.asset
+
+    def interrupt(self) -> None:
+        """It is read in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySource:
+    """The deliveries of an account ("": of all)."""
+
+    lists: Lists
+    account: str
+
+    def count(self) -> Count:
+        """How many."""
+        return Count(self.count_exactly(), exact=True)
+
+    def count_exactly(self) -> int:
+        """The same."""
+        return self.lists.deliveries.count(self.account)
+
+    def rows(self, offset: int, limit: int, near: Near[DeliveryView]) -> Sequence[DeliveryView]:
+        """A part of them."""
+        after, before = (None if row is None else row.id for row in (near.after, near.before))
+        return self.lists.deliveries.page(self.account, offset, limit, after=after, before=before, total=near.total)
+
+    def position(self, key: Hashable) -> int | None:
+        """Where one stands."""
+        return self.lists.deliveries.position(self.account, key) if isinstance(key, int) else None
+
+    def key(self, row: DeliveryView) -> Hashable:
+        """Its number."""
+        return row.id
+
+    def interrupt(self) -> None:
+        """It is read in milliseconds."""
