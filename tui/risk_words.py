@@ -24,7 +24,7 @@ def row_words(row: RiskRow) -> str:
         return "nobody states a deadline"
     if row.verdict is Verdict.OVERDUE:
         return f"its deadline has passed ({row.basis}); it may be gone"
-    need = f"it takes {duration(row.need_s)}"
+    need = f"it takes {duration(row.need_s) if row.need_s >= 1 else 'under a second'}"
     if row.ahead:
         need += f" with {size(row.ahead)} queued before it"
     if row.verdict is Verdict.WILL_BE_LOST:

@@ -14,10 +14,11 @@ from providers.base import AccountSettings
 from providers.declaring import Option, problem_with, with_defaults
 from vault.errors import ConfigError
 from vault.given import variable
-from vault.options import COMMON, DESK, RECEIVER, TRIAGE, VAULT
+from vault.options import COMMON, CUSTODY, DESK, RECEIVER, TRIAGE, VAULT
 from vault.options import DEFAULT_TEMPLATE as DEFAULT_TEMPLATE
 
 TEMPLATE_FIELDS = frozenset({"account", "date", "title", "meeting", "kind", "variant", "ext"})
+_SECTIONS = ("vault", "desk", "triage", "receiver", "custody", "accounts")
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -75,6 +76,10 @@ class Config:
     grace_s: float = 600.0
     """Between asking for a release in the desk and telling the service."""
     receiver: ReceiverConfig = ReceiverConfig()
+    timestamp_url: str = ""
+    """Who puts time stamps (RFC 3161) on custody packets; "": nobody."""
+    timestamp_ca: Path | None = None
+    """Certificates that its signatures must lead to; None: they are not checked here."""
     accounts: Mapping[str, AccountConfig] = field(default_factory=dict)
 
     @property
@@ -156,13 +161,14 @@ class _Reader:
 
     def config(self, document: dict[str, Any], data: Path) -> Config:
         for key in document:
-            if key not in ("vault", "desk", "triage", "receiver", "accounts"):
-                raise self._error(
-                    "", key, "is not known here; known are [vault], [desk], [triage], [receiver], [accounts.NAME]"
-                )
+            if key not in _SECTIONS:
+                known = ", ".join(f"[{name}]" for name in (*_SECTIONS[:-1], "accounts.NAME"))
+                raise self._error("", key, f"is not known here; known are {known}")
         vault = self._section("vault", document.get("vault", {}), VAULT)
         self._check_template(vault["template"])
         desk = self._section("desk", document.get("desk", {}), DESK)
+        custody = self._section("custody", document.get("custody", {}), CUSTODY)
+        authority = custody["timestamp_ca"]
         accounts = document.get("accounts", {})
         if not isinstance(accounts, dict):
             raise self._error("", "accounts", "must be tables: [accounts.NAME]")
@@ -177,6 +183,8 @@ class _Reader:
             on_leave=desk["on_leave"],
             grace_s=float(self._section("triage", document.get("triage", {}), TRIAGE)["grace_s"]),
             receiver=self._receiver(document.get("receiver", {})),
+            timestamp_url=custody["timestamp_url"],
+            timestamp_ca=self._folder("custody", "timestamp_ca", authority) if authority else None,
             accounts=self._accounts(accounts),
         )
 

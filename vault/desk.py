@@ -26,6 +26,7 @@ from vault import config as configuration
 from vault.account_views import account_view
 from vault.config import Accounts, Config
 from vault.connections import Connections
+from vault.custody.keeper import Custody
 from vault.fetching import Fetching
 from vault.inbox.intake import Intake
 from vault.inbox.webhooks import Webhooks
@@ -104,13 +105,15 @@ class Desk:
         self.flagging = Flagging(ledger, self._operator, lambda: self.queued(), now)
         self.undoing = Undoing(ledger, self._operator, lambda: self.queued(), now)
         self.reconciling = Reconciling(
-            config, ledger, self._syncing, self.keeping, self.enqueue, self.capabilities, now
+            config, ledger, self._syncing, self.keeping, self.enqueue, self.flagging, self.capabilities, now
         )
         """Service, ledger and disk side by side."""
         self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
         """What came by webhook, and where it is to come."""
         self.risk = Risk(config, ledger, now)
         """What is lost first, and whether time and room suffice."""
+        self.custody = Custody(config, ledger, now)
+        """Trails, the log's check, packets."""
         self.lists = Lists(ledger.transfer_lines, ledger.delivery_lines)
         """Transfers and deliveries by the page."""
         self.search = Searching(ledger)

@@ -89,11 +89,20 @@ class Keeping:
         relative = PurePosixPath(path.relative_to(root).as_posix())
         reading = held.read_again(root, relative, view.extension, watch, media=True)
         found = self._judge(view, view.proof, reading)
-        now = self.asset(identity)
-        if now.proof != view.proof or now.local is LocalState.FETCHING:
-            raise VaultError(f"{identity} was fetched anew meanwhile; what was read is not it any more")
+        self._check_unmoved(view, found)
         self._ledger.history.verified(identity, found.state, found.proof, found.words, self._now().timestamp())
         return found
+
+    def _check_unmoved(self, before: AssetView, found: Verification) -> None:
+        """What was read must not be written down of a file that came anew meanwhile. Raises VaultError.
+
+        Whoever else only read it found the same, or it is gone again: that takes nothing back.
+        """
+        now = self.asset(before.identity)
+        same = (now.path, now.sha256, now.size) == (before.path, before.sha256, before.size)
+        same = same and (found.state is LocalState.HELD or now.proof == before.proof)
+        if not same or now.local is LocalState.FETCHING:
+            raise VaultError(f"{before.identity} was fetched anew meanwhile; what was read is not it any more")
 
     def oldest_first(self, account: str = "", before: datetime | None = None) -> Iterator[AssetView]:
         """What was ever proven, whose proof is older than `before`, the oldest first: so that who stops goes on there.

@@ -133,6 +133,10 @@ TRIAGE = (
         check=checks.between(0, 30 * 86_400),
     ),
 )
+CUSTODY = (
+    Option("timestamp_url", "who puts time stamps (RFC 3161) on custody packets; empty: nobody", "url", ""),
+    Option("timestamp_ca", "a file with the certificates that its signatures must lead to", "text", ""),
+)
 RECEIVER = (
     Option("on", "true: webhooks are received while a desk is open or `reeldesk work` runs", "bool", False),
     Option("host", "the address of this machine to listen on", "text", "127.0.0.1"),

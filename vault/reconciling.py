@@ -21,6 +21,8 @@ from vault.side_by_side import Difference, Found, Here, Remedy, compare
 from vault.syncing import Syncing
 from vault.transfers import held, lying
 from vault.transfers.lying import Lying
+from vault.triage.flagging import Flagging
+from vault.triage.states import Flag
 from vault.views import LocalState
 
 MOST_ROWS = 10_000
@@ -91,6 +93,7 @@ class Reconciling:
         syncing: Syncing,
         keeping: Keeping,
         enqueue: Callable[[Collection[AssetId]], object],
+        flagging: Flagging,
         capabilities: Callable[[str], frozenset[Capability]],
         now: Callable[[], datetime],
     ) -> None:
@@ -99,6 +102,7 @@ class Reconciling:
         self._syncing = syncing
         self._keeping = keeping
         self._enqueue = enqueue
+        self._flagging = flagging
         self._adopting = Adopting(config, ledger, now)
         self._capabilities = capabilities
         self._now = now
@@ -153,6 +157,9 @@ class Reconciling:
         if row.remedy is Remedy.ADOPT:
             assert row.asset is not None
             return await asyncio.to_thread(self._adopting.adopt, row.asset, Path(row.path))
+        if row.remedy is Remedy.FORGET:
+            assert row.asset is not None
+            return await asyncio.to_thread(self._flagging.set, [row.asset], Flag.FORGET, row.words)
         if row.remedy is Remedy.REMOVE:
             relative = PurePosixPath(Path(row.path).relative_to(self._config.vault_path).as_posix())
             await asyncio.to_thread(lying.remove_left_over, self._config.vault_path, relative)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from providers.models import RemoteState
 from vault.ledger.comparing import KnownAsset
 from vault.transfers.lying import Lying, is_touched
+from vault.triage.states import Flag
 from vault.views import LocalState
 
 
@@ -64,6 +65,8 @@ def compare(asset: KnownAsset, here: Here, *, asked_at: float | None) -> Found:
     """Hold the three against each other. `asked_at`: when the service's whole list was asked for (unix seconds)."""
     there, has = _there(asset, asked_at)
     ledger, says = _ledger(asset), _here(asset, here)
+    if Flag.FORGET in asset.flags and asset.kept is not LocalState.HELD:
+        return Found(Difference.EQUAL, Remedy.NONE, there, ledger, says, "it was flagged to be forgotten")
 
     def found(difference: Difference, remedy: Remedy, words: str) -> Found:
         return Found(difference, remedy, there, ledger, says, words)
@@ -90,6 +93,8 @@ def _never_here(asset: KnownAsset, has: bool | None, found_words: tuple[str, str
     if asset.local in (LocalState.QUEUED, LocalState.FETCHING):
         words = f"it is {asset.local} already"
         return Found(Difference.MISSING_HERE, Remedy.NONE, *found_words, words)
+    if has and Flag.SKIP in asset.flags:
+        return Found(Difference.MISSING_HERE, Remedy.NONE, *found_words, "it is flagged to be skipped")
     if has:
         return Found(Difference.MISSING_HERE, Remedy.FETCH, *found_words, "it was never fetched")
     if has is False:

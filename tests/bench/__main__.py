@@ -1,7 +1,7 @@
 """`make bench`: what reeldesk's complete path costs beside public tools, in one run on one machine.
 
 python -m tests.bench [--rounds 5] [--only plain,tls,small,medium,memory,ticks,receiving,
-    starting] [--mib 1024]
+    starting,list,syncing] [--mib 1024]
     [--write docs/benchmarks.md [--notes FILE]] [--save FILE | --load FILE] [--folder FOLDER] [--seed 3]
 """
 
@@ -10,25 +10,47 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any, Protocol, cast
 
-from tests.bench import machine, receiving, results, starting
+from tests.bench import listing, machine, receiving, results, starting, syncing
 from tests.bench.page import drawn, markdown, renewed, section_of
-from tests.bench.receiving import Received
-from tests.bench.report import text
+from tests.bench.report import Row, text
 from tests.bench.results import BenchError, Results
 from tests.bench.running import Bench
 from tests.bench.servers import Server, nginx
-from tests.bench.starting import Started
 from tests.bench.workloads import AT_ONCE, FULL_MIB, ROUNDS, WARM, make_file, make_sources, workloads
 from tests.bench.workloads import GROUPS as FETCHING
 
-APART = (receiving.GROUP, starting.GROUP)
-"""What has figures, a section and a file of its own."""
+
+class Part(Protocol):
+    """What has figures, a section and a file of its own: a module. Its figures are whatever `measure` gives."""
+
+    GROUP: str
+    TITLE: str
+
+    def measure(self, folder: Path | None, count: int, seed: int, day: str, tell: Callable[[str], None]) -> Any:
+        """Measure it. Raises BenchError."""
+
+    def text(self, figures: Any) -> str:
+        """For a terminal."""
+
+    def section(self, figures: Any, notes: str, drawn: Callable[[Row, Sequence[Row]], str]) -> str:
+        """For the page."""
+
+    def save(self, figures: Any, path: Path) -> None:
+        """Keep them."""
+
+    def load(self, path: Path) -> Any:
+        """Read what `save` wrote. Raises BenchError."""
+
+
+PARTS = cast("tuple[Part, ...]", (receiving, starting, listing, syncing))
+APART = tuple(part.GROUP for part in PARTS)
 GROUPS = (*FETCHING, *APART)
 
 
@@ -90,63 +112,53 @@ def stop(_signal: int, _frame: FrameType | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured, or was saved once; None: not this time."""
+    """What was measured, or was saved once: of fetching (None: not this time), and of each part by its group."""
 
     fetched: Results | None
-    received: Received | None
-    started: Started | None
+    parts: Mapping[str, Any]
 
     @classmethod
     def now(cls, args: argparse.Namespace) -> "Measured":
         """Measure what is asked for. Raises BenchError."""
-        fetched, received, started = measure(args) if set(args.only) - set(APART) else None, None, None
+        fetched = measure(args) if set(args.only) - set(APART) else None
         how = (args.folder, args.rounds, args.seed, f"{datetime.now(UTC):%Y-%m-%d}", tell)
-        if receiving.GROUP in args.only:
-            received = receiving.measure(*how)
-        if starting.GROUP in args.only:
-            started = starting.measure(*how)
-        return cls(fetched, received, started)
+        return cls(fetched, {part.GROUP: part.measure(*how) for part in PARTS if part.GROUP in args.only})
 
     @classmethod
     def saved(cls, path: Path) -> "Measured":
         """What `save` wrote. Raises BenchError."""
-        received_in, started_in = (_beside(path, group) for group in APART)
-        received = receiving.load(received_in) if received_in.exists() else None
-        started = starting.load(started_in) if started_in.exists() else None
-        fetched = results.load(path) if path.exists() or not (received or started) else None
-        return cls(fetched, received, started)
+        places = {part: _beside(path, part.GROUP) for part in PARTS}
+        parts = {part.GROUP: part.load(place) for part, place in places.items() if place.exists()}
+        return cls(results.load(path) if path.exists() or not parts else None, parts)
 
     def save(self, path: Path) -> None:
-        """Keep all figures, those of webhooks and of starts in files beside."""
+        """Keep all figures, those of each part in a file beside."""
         if self.fetched is not None:
             results.save(self.fetched, path)
-        if self.received is not None:
-            receiving.save(self.received, _beside(path, receiving.GROUP))
-        if self.started is not None:
-            starting.save(self.started, _beside(path, starting.GROUP))
+        for part in self._parts():
+            part.save(self.parts[part.GROUP], _beside(path, part.GROUP))
 
     def tables(self) -> str:
         """For a terminal."""
-        fetched = text(self.fetched) if self.fetched is not None else ""
-        received = receiving.text(self.received) if self.received is not None else ""
-        started = starting.text(self.started) if self.started is not None else ""
-        return "\n\n".join(part for part in (fetched, received, started) if part)
+        fetched = [text(self.fetched)] if self.fetched is not None else []
+        return "\n\n".join([*fetched, *(part.text(self.parts[part.GROUP]) for part in self._parts())])
 
     def page(self, before: str, notes: str) -> str:
         """The page with what was measured in it; what was not stays as it is on the page `before`.
 
-        `notes` belong to the first of it: to the fetching, else to the webhooks, else to the starts.
+        `notes` belong to the first of it: to the fetching, else to the first part.
         """
         page = before
         if self.fetched is not None:
-            page = markdown(self.fetched, notes, AT_ONCE)
-            for title in (receiving.TITLE, starting.TITLE):
-                page = renewed(page, section_of(before, title))
-        if self.received is not None:
-            page = renewed(page, receiving.section(self.received, "" if self.fetched else notes, drawn))
-        if self.started is not None:
-            page = renewed(page, starting.section(self.started, "" if self.fetched or self.received else notes, drawn))
+            page, notes = markdown(self.fetched, notes, AT_ONCE), ""
+            for part in PARTS:
+                page = renewed(page, section_of(before, part.TITLE))
+        for part in self._parts():
+            page, notes = renewed(page, part.section(self.parts[part.GROUP], notes, drawn)), ""
         return page
+
+    def _parts(self) -> list[Part]:
+        return [part for part in PARTS if part.GROUP in self.parts]
 
 
 def _beside(path: Path, group: str) -> Path:

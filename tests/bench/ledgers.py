@@ -118,6 +118,7 @@ def _asset(meeting: dict[str, Any], kind: AssetKind, state: str, luck: random.Ra
         "first_seen": NOW,
         "last_seen": NOW,
         "kept": kept,
+        "flags": 0,
         "held_size": size if is_held else None,
         "sha256": "ab" * 32 if is_held else "",
     }
@@ -145,7 +146,7 @@ def fill(path: Path, meetings: int) -> None:
 def _write(connection: sqlite3.Connection, rows: list[tuple[dict[str, Any], list[dict[str, Any]]]]) -> None:
     full, texts, owned = [], [], []
     for meeting, assets in rows:
-        seen = [asset | {"transfer_state": None, "local": asset["kept"]} for asset in assets]
+        seen = [asset | {"transfer_state": None, "local": asset["kept"], "releasing": 0} for asset in assets]
         full.append(meeting | summaries.summary_of(meeting, seen))
         texts.append((meeting["id"], summaries.words_of(meeting, assets)))
         owned += assets

@@ -1,4 +1,4 @@
-"""A sync as an open desk does it, beside a clock: `python -m tests.bench.syncing_desk FOLDER BASE RECORDS`.
+"""A sync as an open desk does it, beside a clock: `python -m tests.bench.syncing_desk FOLDER BASE IDLE_S`.
 
 The engine works on its thread, the clock ticks in the main one, where the desk would draw. The figures go to standard
 output as JSON.
@@ -25,7 +25,6 @@ from vault.ledger.recording import Recorded
 from vault.syncing import Syncing
 
 ACCOUNT = "advice"
-IDLE_S = 5.0
 _CONFIG = """\
 [vault]
 path = "vault"
@@ -73,13 +72,13 @@ def wait_until_indexed(desk: Desk, meetings: int) -> None:
         time.sleep(0.1)
 
 
-async def measured(desk: Desk, engine: Engine) -> Mapping[str, Any]:
+async def measured(desk: Desk, engine: Engine, idle_s: float) -> Mapping[str, Any]:
     """One sync from nothing, and one more that finds everything as it was."""
     clock, timed = Clock(), Timed(desk)
     ticking = asyncio.create_task(clock.run())
-    await asyncio.sleep(1)
+    await asyncio.sleep(idle_s / 5)
     idle_from = time.perf_counter()
-    await asyncio.sleep(IDLE_S)
+    await asyncio.sleep(idle_s)
     began, used, before = time.perf_counter(), time.process_time(), memory("VmRSS")
     words = await asyncio.wrap_future(engine.do(lambda _: engine.sync(ACCOUNT)))
     ended, cpu_s, peak = time.perf_counter(), time.process_time() - used, memory("VmHWM")
@@ -106,14 +105,13 @@ async def measured(desk: Desk, engine: Engine) -> Mapping[str, Any]:
         "ticks": {
             "idle": asdict(clock.between(idle_from, began)),
             "beside the sync": asdict(clock.between(began, ended)),
-            "while it is indexed": asdict(clock.between(ended, indexed)),
         },
     }
 
 
 def main() -> None:
     """Sync."""
-    folder, base = Path(sys.argv[1]), sys.argv[2]
+    folder, base, idle_s = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     os.umask(0o077)
     desk = Desk.open(environ(folder, base))
     engine = Engine(desk, sync_at_start=False)
@@ -122,7 +120,7 @@ def main() -> None:
     thread = threading.Thread(target=engine.run)
     thread.start()
     try:
-        print(json.dumps(asyncio.run(measured(desk, engine))))
+        print(json.dumps(asyncio.run(measured(desk, engine, idle_s))))
     finally:
         engine.stop()
         thread.join()

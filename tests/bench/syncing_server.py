@@ -1,4 +1,7 @@
-"""A tenant with a long list, served in pages: `python -m tests.bench.syncing_server RECORDS PAGE`, until stdin ends."""
+"""A tenant with a long list in pages: `python -m tests.bench.syncing_server RECORDS PAGE [BYTES]`, until stdin ends.
+
+BYTES: of each archive, whose content is no zip; its SHA-256 is made up.
+"""
 
 import random
 import sys
@@ -10,15 +13,15 @@ from providers.flexperto.emulator import FlexpertoEmulator
 
 _TOPICS = ("Beratung", "Quarterly review", "Besprechung", "Kontoeröffnung", "Onboarding", "Réunion d'équipe")
 _NAMES = ("Müller", "Schmidt", "Weber", "Nguyễn", "García", "O'Brien", "Kowalska", "王小明")
-_BLOB = Blob(1_000_000)
+_SIZE = 1_000_000
 _DAY_S = 86_400.0
 
 
-def tenant(records: int, page: int, seed: int = 5) -> FlexpertoEmulator:
+def tenant(records: int, page: int, size: int = _SIZE, seed: int = 5) -> FlexpertoEmulator:
     """Archives of the last years, all to be had."""
     emulator, luck = FlexpertoEmulator(), random.Random(seed)
     emulator.envelope, emulator.page_size = "data", page
-    now = time.time()
+    now, blob = time.time(), Blob(size, b"PK\x03\x04", bytes(64 << 10))
     for number in range(records):
         person = Person(f"Dr. {luck.choice(_NAMES)}", f"customer{number % 5_000}@customers.example")
         emulator.add_archive(
@@ -26,7 +29,7 @@ def tenant(records: int, page: int, seed: int = 5) -> FlexpertoEmulator:
             title=f"{luck.choice(_TOPICS)} {person.name} {number % 977}",
             started_at=now - luck.random() * 900 * _DAY_S,
             participants=(person,),
-            blob=_BLOB,
+            blob=blob,
             stated_sha256=f"{number:064x}",
         )
     return emulator
@@ -34,7 +37,7 @@ def tenant(records: int, page: int, seed: int = 5) -> FlexpertoEmulator:
 
 def main() -> None:
     """Serve."""
-    emulator = tenant(int(sys.argv[1]), int(sys.argv[2]))
+    emulator = tenant(*map(int, sys.argv[1:]))
     with Loopback() as net:
         print(net.serve(emulator), flush=True)
         sys.stdin.buffer.read()

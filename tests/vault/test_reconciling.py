@@ -17,6 +17,7 @@ from vault.desk import Desk
 from vault.errors import Cancelled, VaultError
 from vault.reconciling import ReconcileProgress, ReconcileRow, ReconcileView
 from vault.side_by_side import Difference, Remedy
+from vault.triage.states import Flag
 from vault.views import LocalState
 
 A, B, C = archive("a", "c1"), archive("b", "c2"), archive("c", "c3")
@@ -102,6 +103,16 @@ async def test_a_file_that_is_gone_here_and_there(house: House) -> None:
         Remedy.FORGET,
         "the file is lost, and the service has it no more",
     )
+    assert house.desk.accounts()[0].faults == 1
+    assert await house.desk.reconciling.fix(row) == "forget: 1 asset"
+    assert dict((await house.look()).counts) == {EQUAL: 2, MISSING: 1}
+    assert house.desk.accounts()[0].faults == 0
+
+
+async def test_what_is_flagged_to_be_skipped_is_not_offered(house: House) -> None:
+    house.desk.flagging.set([C], Flag.SKIP)
+    [row] = (await house.look()).rows
+    assert (row.difference, row.remedy, row.words) == (MISSING, Remedy.NONE, "it is flagged to be skipped")
 
 
 @pytest.mark.parametrize(

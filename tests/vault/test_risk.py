@@ -13,6 +13,7 @@ from vault.config import Config, parse
 from vault.ledger import Ledger
 from vault.ledger.risking import Done
 from vault.risk import ASSUMED_RATE, Rate, Risk, RiskRow, Verdict, free_bytes, observed
+from vault.triage.states import Flag
 
 HOUR = 3_600.0
 MB = 1_000_000
@@ -98,6 +99,18 @@ def test_what_is_held_or_cannot_be_had_is_not_at_risk(ledger: Ledger, risk: Risk
     record(ledger, due("over", HOUR, state=RemoteState.EXPIRED), due("open", HOUR, state=RemoteState.ABANDONED))
     hold(ledger, "held")
     assert names(risk.look().rows) == ["open"]
+
+
+@pytest.mark.parametrize("flag", [Flag.SKIP, Flag.FORGET])
+def test_what_is_flagged_to_be_left_out_is_not_at_risk(ledger: Ledger, risk: Risk, flag: Flag) -> None:
+    record(ledger, due("left", HOUR), due("wanted", HOUR), archive("undated"))
+    ledger.flags.set([identity("left"), identity("undated")], flag, "", "me", NOW, queue=frozenset())
+    ledger.flags.set([identity("wanted")], Flag.HOLD, "", "me", NOW, queue=frozenset())
+    view = risk.look()
+    assert names(view.rows) == ["wanted"]
+    assert (view.totals.assets, view.totals.unknown_deadlines) == (1, 0)
+    ledger.flags.clear([identity("left")], None, "me", NOW)
+    assert names(risk.look().rows) == ["left", "wanted"]
 
 
 def test_unknown_deadlines_come_last_and_are_counted(ledger: Ledger, risk: Risk) -> None:
@@ -244,6 +257,7 @@ def test_a_page_is_what_a_look_at_everything_would_begin_with(
     ledger: Ledger, risk: Risk, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vault.risk.free_bytes", lambda folder: 5 * MB)
+    monkeypatch.setattr("vault.ledger.risking._ROWS_AT_ONCE", 7 if seed % 2 else 500)
     luck = random.Random(seed)
     for number in range(120):
         size = luck.choice([None, 1, 10 * MB, 4_000 * MB])

@@ -340,7 +340,9 @@ async def test_an_account_that_is_none() -> None:
     ],
 )
 async def test_a_configuration_that_cannot_be_used(change: dict[str, Any], words: str) -> None:
-    account = replace(settings_for(registry.info("flexperto"), "advice", base_url="https://a.example"), **change)
+    account = settings_for(registry.info("flexperto"), "advice", base_url="https://a.example")
+    change = {name: {**account.options, **value} if name == "options" else value for name, value in change.items()}
+    account = replace(account, **change)
     steps = await steps_of(account, {"api_key": "CANARY-0123"})
     assert [(step.name, step.outcome) for step in steps] == [
         ("configuration", FAILED),

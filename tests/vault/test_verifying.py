@@ -83,6 +83,7 @@ async def test_whoever_asked_may_end_it_at_any_step(it: World, desk: Desk) -> No
         return False
 
     await desk.verify(A, cancelled=count)
+    assert asked > 3  # before each step, and with every block
     trail = desk.trail(A)
     for last in range(asked):
         left = [False] * last + [True]
@@ -110,6 +111,7 @@ async def test_a_cancelled_task_stops_the_thread(it: World, desk: Desk) -> None:
         await task
     may_go_on.set()
     assert await asyncio.to_thread(ended.wait, 10)
+    await asyncio.get_running_loop().shutdown_default_executor()  # the thread has ended
     assert [event.what for event in desk.trail(A)].count("verified") == 0
 
 
@@ -141,6 +143,39 @@ async def test_what_is_being_fetched_is_left_alone(it: World, desk: Desk) -> Non
     assert claims.take(Terms("me", 9), it.clock().timestamp(), 1)
     with pytest.raises(VaultError, match="is being fetched right now"):
         await desk.verify(A)
+
+
+async def test_two_may_read_it_at_once(it: World, desk: Desk) -> None:
+    await fetched(it, desk, "a")
+    both = await asyncio.gather(desk.verify(A), desk.verify(A))
+    assert [found.state for found in both] == [LocalState.HELD] * 2
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_what_was_read_of_a_file_that_came_anew_is_not_written_down(it: World, desk: Desk, again: bool) -> None:
+    await fetched(it, desk, "a")
+    path_of(desk).write_bytes(b"spoilt")
+    read, may_go_on = threading.Event(), threading.Event()
+
+    def show(progress: VerifyProgress) -> None:
+        if progress.step == "media":
+            read.set()
+            may_go_on.wait(10)
+
+    task = asyncio.create_task(desk.verify(A, show))
+    assert await asyncio.to_thread(read.wait, 10)
+    if again:
+        await desk.verify(A)
+        await desk.fetch_now(A)
+    may_go_on.set()
+    if again:
+        with pytest.raises(VaultError, match="was fetched anew meanwhile"):
+            await task
+    else:
+        assert (await task).state is LocalState.DAMAGED
+    asset = desk.asset(A)
+    assert asset is not None
+    assert asset.local is (LocalState.HELD if again else LocalState.DAMAGED)
 
 
 # Damaged or gone, and fetched again, at every service that can

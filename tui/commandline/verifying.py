@@ -3,9 +3,11 @@
 import argparse
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from providers.models import AssetId, RemoteState
+from tui.commandline import custody
 from tui.commandline.arguments import (
     Commands,
     account_option,
@@ -27,7 +29,8 @@ if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
 _VERIFY = """\
   reeldesk verify advice/xyz789/archive.abc123
   reeldesk verify --all                                     # the oldest proof first; interrupted, it goes on there
-  nice ionice -c 3 reeldesk verify --all --older-than 30 --quiet    # for cron: only what is damaged or lost is told"""
+  nice ionice -c 3 reeldesk verify --all --older-than 30 --quiet    # for cron: only what is damaged or lost is told
+  reeldesk verify --log"""
 
 
 def add(commands: Commands) -> None:
@@ -38,11 +41,19 @@ def add(commands: Commands) -> None:
     words = "with --all: only what was proven more than so many days ago"
     verify.add_argument("--older-than", type=float, metavar="DAYS", help=words)
     verify.add_argument("-q", "--quiet", action="store_true", help="say nothing of what is as proven")
+    verify.add_argument("--log", action="store_true", help="check the log of events instead: is its chain whole?")
+    verify.add_argument("--packet", metavar="DIR", type=Path, help="check a custody packet instead")
+    verify.add_argument("--kept", metavar="HEAD", type=custody.head, help="with --log: a head that was kept before")
     json_option(verify)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Read files again; what is damaged or lost is named."""
+    """Read files again; what is damaged or lost is named. With --log or --packet, that is checked instead."""
+    custody.check_usage(args)
+    if args.log:
+        return custody.check_log(args, out)
+    if args.packet:
+        return custody.check_packet(args, out)
     return on_loop(args.environ, lambda desk: _verify(desk, args, out))
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vault.ledger.checking import Log
 from vault.ledger.claiming import Claims
 from vault.ledger.comparing import Comparing
 from vault.ledger.database import Database
@@ -59,6 +60,7 @@ class Ledger:
         self.flags = Flags(self._database)
         self.deeds = Deeds(self._database)
         self.undoing = Undoing(self._database)
+        self.log = Log(self._database)
 
     def change_number(self) -> int:
         """Grows with every transaction, of any process, that changes what lists show."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from providers.models import AssetId, RemoteState
 from vault.ledger.database import Database
-from vault.ledger.rows import LOCAL
+from vault.ledger.rows import LOCAL, flags_of
+from vault.triage.states import Flag
 from vault.views import LocalState
 
 _AT_ONCE = 1_000
 _COLUMNS = f"""SELECT a.id, a.identity, a.account, a.state, a.provider_state, a.kept, {LOCAL} AS local, a.size,
-    a.held_size, a.sha256, a.checksum, a.path, a.last_seen, a.extension,
+    a.held_size, a.sha256, a.checksum, a.path, a.flags, a.last_seen, a.extension,
     CASE WHEN a.proof IS NULL THEN NULL ELSE json_extract(a.proof, '$.proven_at') END AS proven_at
     FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
 
@@ -38,6 +39,7 @@ class KnownAsset:
     """ISO 8601; "" when it never was."""
     last_seen: float
     extension: str
+    flags: frozenset[Flag] = frozenset()
 
 
 class Comparing:
@@ -96,4 +98,5 @@ def _known(row: sqlite3.Row) -> KnownAsset:
         proven_at=row["proven_at"] or "",
         last_seen=row["last_seen"],
         extension=row["extension"],
+        flags=flags_of(row["flags"]),
     )

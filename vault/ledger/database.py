@@ -153,6 +153,8 @@ class Database:
             yield self._connection()
         except sqlite3.Error as error:
             raise LedgerError(f"the ledger {self.path} cannot be used: {error}") from None
+        except UnicodeDecodeError:  # SQLite names what it cannot read, in the damaged bytes
+            raise LedgerError(f"the ledger {self.path} cannot be used: its file is damaged") from None
         finally:
             with self._guard:
                 self._users -= 1

@@ -1,9 +1,11 @@
 """What was verified, released and asked: the ledger's other writing verbs, one transaction each."""
 
+from collections.abc import Mapping
+
 from providers.models import AssetId
 from vault.ledger import summaries
 from vault.ledger.database import Database, show
-from vault.ledger.events import add_event, proof_facts
+from vault.ledger.events import NO_FACTS, Fact, add_event, proof_facts
 from vault.ledger.recording import add_catchup
 from vault.proof import Proof
 from vault.views import LocalState
@@ -42,10 +44,10 @@ class History:
             add_event(connection, now, str(identity), "adopted", words, proof_facts(LocalState.HELD, proof))
             summaries.refresh(connection, [row["meeting_id"]])
 
-    def noted(self, identity: AssetId, what: str, words: str, now: float) -> None:
+    def noted(self, identity: AssetId, what: str, words: str, now: float, facts: Mapping[str, Fact] = NO_FACTS) -> None:
         """A line in an asset's trail."""
         with self._database.write() as connection:
-            add_event(connection, now, str(identity), what, words)
+            add_event(connection, now, str(identity), what, words, facts)
 
     def asked(self, account: str, error: str, now: float) -> None:
         """A sync of an account ended: well (error "") or not. Shown when that changes, and with every new minute."""

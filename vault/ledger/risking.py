@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from vault.ledger.database import Database
+from vault.ledger.facets import LEFT
 from vault.ledger.rows import ASSETS, asset_view
 from vault.views import AssetView
 
-_PENDING = "a.kept != 'held' AND a.state IN ('available', 'abandoned') AND a.kind != 'dashboard'"
-"""As the index says it: what the service gives, and is not held."""
+_PENDING = f"""a.kept != 'held' AND a.state IN ('available', 'abandoned') AND a.kind != 'dashboard'
+    AND a.flags & {LEFT} = 0"""
+"""As the index says it: what the service gives, is not held, and nobody flagged to be left out."""
 _ROWS_AT_ONCE = 500
 _RECENT = 50
 """Transfers, by which the rate of an account is known."""

@@ -181,6 +181,6 @@ MIGRATIONS: tuple[str | None, ...] = (
     STEPWISE,  # 4: what is found and counted by (schema_search)
     STEPWISE,  # 5: the chained log of events (schema_custody)
     TRIAGE,  # 6: flags, releases, receipts, deeds
-    schema_risk.SCRIPT,
-    schema_lines.SCRIPT,
+    schema_risk.SCRIPT,  # 7: rules, rates, what is pending
+    schema_lines.SCRIPT,  # 8: transfers and deliveries by the page
 )

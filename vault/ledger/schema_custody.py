@@ -1,8 +1,7 @@
 """Migration 5: the log of events becomes one that is only appended to, each event chained to the one before.
 
 An event is its `body`, the canonical JSON of all that it says, and `chain`, the SHA-256 over the link before and that
-body's own; what it is looked up by is taken from the body. `log` is the anchor: how many there are and what the last
-link is.
+body's own; what it is looked up by is taken from the body. `log` is the anchor: how many there are, and the last link.
 """
 
 TABLES = """

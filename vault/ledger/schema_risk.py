@@ -1,4 +1,4 @@
-"""Migration: what risk is reckoned by. Deadlines by a rule of the user's, what a transfer brought, what is pending."""
+"""Migration 7: what risk is reckoned by: deadlines by a rule of the user's, what transfers bring, what is pending."""
 
 SCRIPT = """
     -- Days: of the user's rule that gave `deadline`; 0: `deadline` is the service's own. With a rule the service's own
@@ -10,7 +10,8 @@ SCRIPT = """
     -- Bytes that the last attempt brought, since `taken_at`; NULL where nobody noted it.
     ALTER TABLE transfers ADD COLUMN arrived INTEGER;
 
+    -- 50331648: flagged to be skipped or forgotten (vault.ledger.facets.LEFT).
     CREATE INDEX assets_pending ON assets (account, deadline, id, size)
-        WHERE kept != 'held' AND state IN ('available', 'abandoned') AND kind != 'dashboard';
+        WHERE kept != 'held' AND state IN ('available', 'abandoned') AND kind != 'dashboard' AND flags & 50331648 = 0;
     CREATE INDEX transfers_done ON transfers (account, ended_at) WHERE state = 'done';
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from providers.models import AssetKind, RemoteState
 from vault.ledger import facets
 from vault.ledger.rows import LOCAL, OPEN_RELEASE, STATE_ORDER, Row, earliest_deadline, headline, is_fault, known_size
-from vault.views import LocalState
+from vault.views import Flag, LocalState
 
 _AT_ONCE = 400
 _MEETING = (
@@ -55,7 +55,8 @@ def words_of(meeting: Row, assets: Iterable[Row]) -> str:
 def summary_of(meeting: Row, assets: Sequence[Row], *, said: bool = False) -> dict[str, object]:
     """The columns of a meeting that repeat what its assets (with `transfer_state` and `local`) say."""
     state, deadline, size = headline(meeting, assets), earliest_deadline(assets), known_size(assets)
-    faults = sum(is_fault(asset) for asset in assets) or int(state is RemoteState.FAILED)
+    forgotten = any(asset["flags"] & facets.FLAGS[Flag.FORGET] for asset in assets)
+    faults = sum(is_fault(asset) for asset in assets) or int(state is RemoteState.FAILED and not forgotten)
     bits = facets.SAID if said else 0
     for asset in assets:
         bits |= facets.STATES[RemoteState(asset["state"])] | facets.KINDS[AssetKind(asset["kind"])]

@@ -40,6 +40,8 @@ def test_all_commands_are_there() -> None:
         "receipts",
         "flag",
         "undo",
+        "trail",
+        "export",
         "catchup",
         "notify show",
         "notify set",

@@ -144,3 +144,112 @@ def test_json_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_forms_are_not_judged() -> None:
     check = check_container("txt", io.BytesIO(b"text"))
     assert (check.outcome, check.words) == (Outcome.NOT_STATED, "nothing is known about the form of .txt files")
+
+
+# Within bounds, whoever made the file
+
+
+def test_several_damaged_members_are_named_and_counted() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for number in range(6):
+            archive.writestr(f"part\x1b[31m {number}", bytes([65 + number]) * 100)
+    content = buffer.getvalue()
+    for number in range(5):
+        content = content.replace(bytes([65 + number]) * 100, b"!" * 100)
+    check = check_container("zip", io.BytesIO(content))
+    assert check.outcome is Outcome.FAILED
+    assert check.words.count("its CRC is wrong") == 3
+    assert check.words.endswith("and 2 more")
+    assert "\x1b" not in check.words
+
+
+def test_a_list_of_members_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_form, "DIRECTORY_LIMIT", 10)
+    assert outcome("zip", ZIP_BYTES) is Outcome.UNREADABLE
+    assert outcome("zip", zip64(ZIP_BYTES)) is Outcome.UNREADABLE
+    monkeypatch.undo()
+    assert outcome("zip", zip64(ZIP_BYTES)) is Outcome.PASSED
+
+
+def zip64(content: bytes) -> bytes:
+    """The same zip with the end record of a large one."""
+    end = content.rindex(b"PK\x05\x06")
+    count, size, start = struct.unpack("<HII", content[end + 10 : end + 20])
+    record = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1)
+    last = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    return content[:end] + record + locator + last
+
+
+def test_members_that_claim_more_than_they_can_hold_are_not_unpacked() -> None:
+    content = bytearray(stored(b"x" * 100))
+    at = content.index(b"PK\x01\x02") + 24
+    content[at : at + 4] = (1 << 30).to_bytes(4, "little")
+    check = check_container("zip", io.BytesIO(bytes(content)))
+    assert check.outcome is Outcome.UNREADABLE
+    assert "claims to unpack to 1073741824 bytes" in check.words
+
+
+def test_a_member_that_may_ask_for_gigabytes_of_memory_is_not_unpacked() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.txt", b"x" * 100)
+    check = check_container("zip", io.BytesIO(buffer.getvalue()))
+    assert (check.outcome, check.words) == (
+        Outcome.UNREADABLE,
+        "the member a.txt is packed by a method that is not read here (14)",
+    )
+
+
+def test_json_of_too_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "JSON_NODES", 3)
+    assert outcome("json", b"[[], {}]") is Outcome.PASSED
+    assert outcome("json", b"[[], {}, []]") is Outcome.UNREADABLE
+
+
+def test_where_a_json_text_breaks_off() -> None:
+    check = check_container("json", io.BytesIO(b'{\n "a": [1, 2'))
+    assert check.words == "the file is no complete JSON text: Expecting ',' delimiter in line 2, column 12"
+
+
+@pytest.mark.parametrize("depth", [1, 5])
+def test_an_inner_box_that_is_not_complete_is_named(depth: int) -> None:
+    broken = struct.pack(">I4s", 99, b"stco")
+    kinds = (b"stbl", b"minf", b"mdia", b"trak", b"moov")
+    for kind in kinds[-depth:]:
+        broken = box(kind, broken)
+    check = check_container("mp4", io.BytesIO(box(b"ftyp") + broken))
+    path = "/".join(kind.decode() for kind in reversed(kinds[-depth:]))
+    assert check.outcome is Outcome.UNREADABLE
+    assert check.words == f"the MP4 breaks off: the box {path}/stco at byte {8 + 8 * depth} is not complete"
+
+
+def test_the_last_box_of_a_cut_mp4_is_named() -> None:
+    check = check_container("mp4", io.BytesIO(MP4_BYTES[:-1]))
+    assert check.outcome is Outcome.FAILED
+    assert "the box mdat at byte " in check.words
+
+
+# WAV
+
+
+def wav(*chunks: tuple[bytes, bytes], length: int | None = None) -> bytes:
+    body = b"WAVE" + b"".join(kind + struct.pack("<I", len(content)) + content for kind, content in chunks)
+    return b"RIFF" + struct.pack("<I", len(body) if length is None else length) + body
+
+
+FMT = (b"fmt ", struct.pack("<HHIIHH", 1, 1, 8_000, 8_000, 1, 8))
+
+
+def test_wav() -> None:
+    whole = wav(FMT, (b"data", bytes(800)))
+    check = check_container("wav", io.BytesIO(whole))
+    assert (check.outcome, check.words) == (Outcome.PASSED, "WAV complete: 2 chunks to the last byte")
+    assert outcome("wav", whole[:-1]) is Outcome.FAILED
+    assert outcome("wav", wav(FMT)) is Outcome.FAILED
+    assert outcome("wav", b"<html>") is Outcome.FAILED
+    assert outcome("wav", wav(FMT, (b"data", bytes(8)), length=0xFFFFFFFF)) is Outcome.UNREADABLE
+    assert outcome("wav", b"RF64" + whole[4:]) is Outcome.NOT_STATED
+    spoilt = whole[:40] + struct.pack("<I", 9_999) + whole[44:]
+    assert outcome("wav", spoilt) is Outcome.FAILED

@@ -158,9 +158,9 @@ async def test_killed_at_every_operation(world: World) -> None:
             pytest.fail("it never got to its end")
     desk.close()
     assert die_at > 30
-    assert states >= {ReleaseState.WAITING, ReleaseState.CHECKING, ReleaseState.CONFIRMED}
-    if step == 1:
-        assert states >= {ReleaseState.SENDING, ReleaseState.ANSWERED}
+    assert states >= {ReleaseState.CHECKING, ReleaseState.CONFIRMED}
+    if step == 1:  # a sample may step over the short ones
+        assert states >= {ReleaseState.WAITING, ReleaseState.SENDING, ReleaseState.ANSWERED}
 
 
 def working(it: World) -> "subprocess.Popen[bytes]":
