@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # it loads HTTP, which only a time stamp needs
 MOST_LINKS = 100_000
 """Links that are given between an asset's first event and the head; some 14 MB of text."""
 _MOST_NAME = 120
+_MOST_RECEIPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,9 @@ class Custody:
             f"records/{stem}-meeting.json": shareable(meeting.raw) if meeting else "",
         }
         ledger = {**view.record(), "proof": json.loads(view.proof.to_json()) if view.proof else None}
-        texts[f"records/{stem}-ledger.json"] = json.dumps(ledger, ensure_ascii=False, indent=2, sort_keys=True)
+        texts[f"records/{stem}-ledger.json"] = _readable(ledger)
+        receipts = [receipt.record() for receipt in self._ledger.receipts.receipts(view.identity, _MOST_RECEIPTS)]
+        texts[f"records/{stem}-receipts.json"] = _readable(receipts) if receipts else ""
         for name, text in texts.items():
             if text:
                 made.write(name, text + "\n")
@@ -207,6 +210,10 @@ def _file_name(name: str) -> str:
     while len(stem.encode()) > _MOST_NAME:
         stem = stem[:-1]
     return stem + ending
+
+
+def _readable(record: object) -> str:
+    return json.dumps(record, ensure_ascii=False, indent=2, sort_keys=True)
 
 
 def _line(link: Link) -> str:

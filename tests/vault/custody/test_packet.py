@@ -120,6 +120,22 @@ def test_the_trail_is_the_logs(desk: Desk, tmp_path: Path) -> None:
     assert desk.custody.check_log(Head(int(number), link)).whole
 
 
+async def test_a_release_and_its_receipt_are_in_it(desk: Desk, it: World, tmp_path: Path) -> None:
+    await desk.release(A)
+    packet = await asyncio.to_thread(desk.custody.packet, [A, B], tmp_path)
+    events = [json.loads(line) for line in (packet.path / "data/trail/01-events.jsonl").read_text("utf-8").splitlines()]
+    assert {"release asked", "release sent", "release answered", "release confirmed"} <= {
+        each["what"] for each in events
+    }
+    for number in ("01", "02"):  # both go with their conference
+        [receipt] = json.loads((packet.path / f"data/records/{number}-receipts.json").read_text("utf-8"))
+        assert receipt["sha256"] in (packet.path / "manifest-sha256.txt").read_text("utf-8")
+    assert it.emulator.api_key not in (packet.path / "data/README.txt").read_text("utf-8")
+    assert desk.custody.check_log().whole
+    assert run(packet.path, "sh", "data/trail/check.sh").returncode == 0
+    assert desk.custody.check_packet(packet.path) == ()
+
+
 def test_a_long_log_gives_the_links_at_each_event_alone(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,8 @@ class History(RuleBasedStateMachine):
             self.play.attempt(self.play.desks[0].releasing.drain())
         assert self.play.desks[0].releasing.due() == ()
         self.nothing_is_wrong()
+        report = self.play.desks[0].custody.check_log()  # rows, too, say what the log says
+        assert report.whole, report.breaks
         receipts = {receipt.asset for receipt in self.play.desks[0].releasing.receipts()}
         for identity in receipts:
             assert self.judge.archive(identity.variant).status in ("ABANDONED", "EXPIRED")
