@@ -32,7 +32,7 @@ class ControlGuard(LineFilter):
 
 _BOXES = dict.fromkeys(range(9472, 9600), "+") | dict.fromkeys((0x2500, 0x2501, 0x2550), "-")
 _BOXES |= dict.fromkeys((0x2502, 0x2503, 0x2551), "|") | dict.fromkeys(range(0x2580, 0x25A0), "#")
-_SIGNS = {"…": ".", "—": "-", "–": "-", "·": "-", "“": '"', "”": '"', "•": "*", "−": "-"}
+_SIGNS = {"…": ".", "—": "-", "–": "-", "·": "-", "“": '"', "”": '"', "•": "*", "−": "-", "▲": "^", "▼": "v"}
 _TO_ASCII = _BOXES | {ord(sign): plain for sign, plain in _SIGNS.items()}
 
 
