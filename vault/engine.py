@@ -320,7 +320,7 @@ class Engine:
     async def _rest_idle_accounts(self, now: float) -> None:
         """A session at a service (an agent's seat) is not kept longer than it is used."""
         assert self._queue is not None
-        busy = self._queue.busy | self._syncing
+        busy = self._queue.busy | self._syncing | self.desk.releasing.busy
         used, self._used = self._used, set()
         await self.desk.managing.close_retired(busy)
         for account in self.desk.config.accounts.values():

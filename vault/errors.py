@@ -41,6 +41,10 @@ class NotReleased(VaultError):
     """Something here, or at the service, stands against releasing it; the text names the piece that is missing."""
 
 
+class ReleaseBusy(VaultError):
+    """Another release of the same meeting is being sent; this one is tried after it."""
+
+
 class Overtaken(VaultError):
     """Another process took over this transfer; what this one has must not be committed."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from providers.models import AssetId, RemoteState
-from vault.errors import NotReleased, Overtaken
+from vault.errors import NotReleased, Overtaken, ReleaseBusy
 from vault.ledger import facets, summaries
 from vault.ledger.claiming import STALE_AFTER_S
 from vault.ledger.database import Database, show
@@ -107,11 +107,9 @@ class Releases:
         with self._database.write() as connection:
             row = connection.execute(
                 f"""SELECT r.*, a.identity, a.meeting_id FROM releases r JOIN assets a ON a.id = r.asset_id
-                WHERE {condition} AND NOT EXISTS (SELECT 1 FROM releases o JOIN assets b ON b.id = o.asset_id
-                    WHERE o.id != r.id AND o.state IN ('checking', 'sending', 'answered')
-                    AND b.meeting_id = a.meeting_id AND b.kind = a.kind)
+                WHERE {condition} AND NOT EXISTS ({_beside(turn)})
                 ORDER BY r.sent_at IS NULL, r.due_at, r.id LIMIT 1""",
-                values,
+                (*values, now - STALE_AFTER_S, *turn.dead),
             ).fetchone()
             if row is None:
                 return None
@@ -153,6 +151,10 @@ class Releases:
             row = _check(connection, release)
             if row["due_at"] > now:
                 raise NotReleased("its grace is not over")
+            sql = f"""SELECT 1 FROM releases r JOIN assets a ON a.id = r.asset_id
+                WHERE r.id = ? AND EXISTS ({_BESIDE} AND o.state IN {_SENT})"""
+            if connection.execute(sql, (release.id,)).fetchone() is not None:
+                raise ReleaseBusy("another release of its meeting is being sent; this one comes after it")
             for identity, sha256 in sure.items():
                 problem = _why_not(connection, identity, sha256)
                 if problem:
@@ -310,6 +312,18 @@ def _due(turn: Turn, now: float) -> tuple[str, tuple[object, ...]]:
         now,
     )
     return sql, values
+
+
+_BESIDE = """SELECT 1 FROM releases o JOIN assets b ON b.id = o.asset_id
+    WHERE o.id != r.id AND b.meeting_id = a.meeting_id AND b.kind = a.kind"""
+"""Another release `o` of the meeting of an asset `a` of a release `r`."""
+
+
+def _beside(turn: Turn) -> str:
+    """That one which must be over first: it is being sent, or somebody who lives is about to send it."""
+    dead = ", ".join("?" * len(turn.dead))
+    return f"""{_BESIDE} AND (o.state IN {_SENT}
+        OR (o.state = 'checking' AND o.beat_at >= ? AND o.owner NOT IN ({dead})))"""
 
 
 def _check(connection: sqlite3.Connection, release: Release) -> sqlite3.Row:

@@ -12,7 +12,7 @@ from datetime import datetime
 from providers.base import NotReady, Provider, ProviderError, Refused, ReleaseSteps
 from providers.models import Asset, AssetId, Capability, Checksum, Listing, RemoteState
 from vault.connections import Connections
-from vault.errors import LedgerError, NotReleased, Overtaken, VaultError
+from vault.errors import LedgerError, NotReleased, Overtaken, ReleaseBusy, VaultError
 from vault.keeping import Keeping
 from vault.ledger import Ledger
 from vault.ledger.releases import Release
@@ -101,7 +101,7 @@ class Carrying:
             raise
         except Overtaken:
             return  # it is another's by now, or was stopped, and so is its end
-        except SealedLocked as error:
+        except (SealedLocked, ReleaseBusy) as error:
             await self._postpone(release, error.words)
         except LedgerError:
             raise

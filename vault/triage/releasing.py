@@ -33,6 +33,7 @@ class Releasing:
         self._rechecking = rechecking
         self._workers = config.data / "workers"
         self._operator = operator
+        self._busy: list[str] = []
         self.grace_s = config.grace_s
         """What a desk gives by default, in seconds."""
         self._now = carrying.now
@@ -41,6 +42,11 @@ class Releasing:
         self._loop: asyncio.AbstractEventLoop | None = None
         """While `run` does."""
         self._fault = ""
+
+    @property
+    def busy(self) -> frozenset[str]:
+        """The accounts of which a release is carried out in this process."""
+        return frozenset(self._busy)
 
     @property
     def trouble(self) -> str:
@@ -126,16 +132,17 @@ class Releasing:
         view = await asyncio.to_thread(self.release_of, identity)
         if view is not None:
             async with self._at_work() as presence:
-                await self._see_through(identity, presence, frozenset({view.number}))
+                await self._see_through(identity, presence, view.number)
             view = await asyncio.to_thread(self.release_of, identity)
         if view is None or view.state is not ReleaseState.CONFIRMED:
             raise VaultError(view.words if view else "it was never asked for")
         return self._checks.going(identity)[0]
 
-    async def _see_through(self, identity: AssetId, presence: Presence, only: frozenset[int]) -> None:
+    async def _see_through(self, identity: AssetId, presence: Presence, number: int) -> None:
         tried = False
         while True:
-            release = await self._take(presence, only)
+            before = await asyncio.to_thread(self._sent_before, identity)
+            release = await self._take(presence, frozenset({number, *(view.number for view in before)}))
             if release is not None:
                 tried = True
                 await self._carry(release, 0.0)
@@ -143,7 +150,16 @@ class Releasing:
             view = await asyncio.to_thread(self.release_of, identity)
             if view is None or view.state.ended or (tried and view.again_at is not None):
                 return
+            waits = next((each for each in before if each.again_at is not None), None)
+            if waits is not None:
+                raise VaultError(f"it waits for the release of {waits.asset}, which is not over: {waits.words}")
             await asyncio.sleep(self._rhythm.beat_s)
+
+    def _sent_before(self, identity: AssetId) -> list[ReleaseView]:
+        """Other releases of its meeting whose end is to be seen first."""
+        place = (identity.account, identity.meeting, identity.kind)
+        sent = (view for view in self.due() if view.sent_at is not None and view.asset != identity)
+        return [view for view in sent if (view.asset.account, view.asset.meeting, view.asset.kind) == place]
 
     async def drain(self) -> None:
         """Carry out what is due now, look after what is released; what is in its grace stays. Raises VaultError."""
@@ -236,6 +252,7 @@ class Releasing:
     async def _carry(self, release: Release, patience_s: float) -> None:
         """Carry it out, and say all the while that it goes on; when it was stopped, it ends."""
         carrying = asyncio.create_task(self._carrying.carry(release, patience_s))
+        self._busy.append(release.identity.account)
         try:
             while not (await asyncio.wait({carrying}, timeout=self._rhythm.beat_s))[0]:
                 now = self._now().timestamp()
@@ -244,5 +261,6 @@ class Releasing:
         finally:
             carrying.cancel()
             await asyncio.wait({carrying})
+            self._busy.remove(release.identity.account)
         if not carrying.cancelled():
             carrying.result()

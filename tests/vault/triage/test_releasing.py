@@ -9,7 +9,9 @@ from providers.emulation import zip_blob
 from providers.models import AssetId, RemoteState
 from tests.vault.world import World, archive
 from vault.desk import Desk
-from vault.errors import VaultError
+from vault.errors import ReleaseBusy, VaultError
+from vault.ledger.releases import Turn
+from vault.presence import Presence
 from vault.triage.states import Flag, ReleaseState
 
 A, B = archive("a", "c1"), archive("b", "c1")
@@ -395,3 +397,76 @@ async def test_a_file_that_is_touched_while_the_service_is_asked(it: World, desk
     with pytest.raises(VaultError, match="was changed while it was being released"):
         await desk.release(A)
     assert it.emulator.abandon_calls == []
+
+
+# Others of the same conference
+
+
+async def begun(it: World, desk: Desk, identity: AssetId, *, sent: bool) -> None:
+    """Have a process begin an asset's release, and die."""
+    desk.releasing.ask([identity], 0)
+    other = it.desk()
+    presence = Presence(other.config.data / "workers")
+    release = other._ledger.releases.take(Turn(presence.name), it.clock().timestamp())
+    assert release is not None
+    assert release.identity == identity
+    if sent:
+        copies = {each: view.sha256 for each in (A, B) if (view := other.asset(each)) is not None}
+        other._ledger.releases.send(release, copies, it.clock().timestamp())
+    presence.close()
+    other.close()
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_one_that_somebody_began_before_dying_stands_in_nobodys_way(it: World, desk: Desk, sent: bool) -> None:
+    await held(it, desk, "a", "b")
+    await begun(it, desk, A, sent=sent)
+    assert (await desk.release(B)).state is RemoteState.ABANDONED
+    await desk.releasing.drain()
+    assert [call.id for call in it.emulator.abandon_calls] == ["c1"]
+    assert state(desk, A)[0] is state(desk, B)[0] is ReleaseState.CONFIRMED
+
+
+async def test_one_whose_record_does_not_follow_keeps_the_other_waiting(it: World, desk: Desk) -> None:
+    await held(it, desk, "a", "b")
+    for name in "ab":
+        it.emulator.archives[name].extra = {"status": "AVAILABLE"}
+    with pytest.raises(VaultError, match="took the request but still says"):
+        await desk.release(A)
+    with pytest.raises(VaultError, match=r"waits for the release of advice/c1/archive.a, which is not over: the serv"):
+        await desk.release(B)
+    assert len(it.emulator.abandon_calls) == 1
+    it.clock.skip(3_700)
+    await desk.releasing.drain()
+    assert state(desk, A)[0] is ReleaseState.FAILED
+
+
+async def test_two_at_the_same_moment_are_told_apart_by_the_last_look(it: World, desk: Desk) -> None:
+    """A process that stood still while another took the other one of its conference."""
+    await held(it, desk, "a", "b")
+    desk.releasing.ask([A, B], 0)
+    now, releases = it.clock().timestamp(), desk._ledger.releases
+    first = releases.take(Turn("elsewhere:1:a"), now)
+    assert first is not None
+    assert releases.take(Turn("elsewhere:1:b"), now) is None  # the other one of it comes after the first
+    second = releases.take(Turn("elsewhere:1:b", dead=frozenset({"elsewhere:1:a"}), only=frozenset({2})), now)
+    assert second is not None
+    copies = {each: view.sha256 for each in (A, B) if (view := desk.asset(each)) is not None}
+    releases.send(second, copies, now)
+    with pytest.raises(ReleaseBusy):
+        releases.send(first, copies, now)
+
+
+async def test_which_accounts_are_busy(it: World, desk: Desk) -> None:
+    await held(it, desk, "a")
+    seen: list[frozenset[str]] = []
+
+    class Seen(list[str]):
+        def append(self, line: str) -> None:
+            seen.append(desk.releasing.busy)
+            super().append(line)
+
+    it.emulator.faults.seen = Seen()
+    await desk.release(A)
+    assert set(seen) == {frozenset({"advice"})}
+    assert desk.releasing.busy == frozenset()
