@@ -92,18 +92,22 @@ class Carrying:
 
     async def carry(self, release: Release, patience_s: float) -> None:
         """Carry it out. With `patience_s` what is wrong with the service is waited out so long after it was due."""
-        sure = Sure()
-        steps = Steps(self._ledger, release, sure, self._now)
         try:
-            await self._carry(release, sure, steps)
+            await self._carry_to_an_end(release, patience_s)
         except asyncio.CancelledError:
             await asyncio.shield(asyncio.to_thread(self._ledger.releases.step_back, release))
             raise
         except Overtaken:
             return  # it is another's by now, or was stopped, and so is its end
+
+    async def _carry_to_an_end(self, release: Release, patience_s: float) -> None:
+        sure = Sure()
+        steps = Steps(self._ledger, release, sure, self._now)
+        try:
+            await self._carry(release, sure, steps)
         except (SealedLocked, ReleaseBusy) as error:
             await self._postpone(release, error.words)
-        except LedgerError:
+        except (LedgerError, Overtaken):
             raise
         except VaultError as error:
             await self._end(release, ReleaseState.REFUSED, error.words)

@@ -228,3 +228,14 @@ def test_nothing_to_wait_for(it: World) -> None:
         until_true(lambda: engine.snapshot().online)
         assert engine.snapshot().trouble == ""
     desk.close()
+
+
+def test_trouble_of_the_worker_itself_is_told_and_passes(it: World) -> None:
+    desk = it.desk()
+    workers = it.folder / "data" / "workers"
+    workers.write_text("in the way")
+    with running(desk) as engine:
+        until_true(lambda: "cannot be written" in engine.desk.releasing.trouble)
+        workers.unlink()
+        until_true(lambda: engine.desk.releasing.trouble == "")
+    desk.close()

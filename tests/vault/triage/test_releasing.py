@@ -1,16 +1,23 @@
 """What is held is released only against its proof: once, with the right id, and with a receipt."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
 
+from providers.base import Provider
 from providers.emulation import zip_blob
+from providers.flexperto.emulated import EmulatedArchive
 from providers.models import AssetId, RemoteState
 from tests.vault.world import World, archive
 from vault.desk import Desk
-from vault.errors import ReleaseBusy, VaultError
+from vault.errors import NotReleased, ReleaseBusy, VaultError
+from vault.ledger import facets
 from vault.ledger.releases import Turn
+from vault.passphrase import SealedLocked
 from vault.presence import Presence
 from vault.triage.states import Flag, ReleaseState
 
@@ -470,3 +477,138 @@ async def test_which_accounts_are_busy(it: World, desk: Desk) -> None:
     await desk.release(A)
     assert set(seen) == {frozenset({"advice"})}
     assert desk.releasing.busy == frozenset()
+
+
+# What comes in between
+
+
+class Between(list[str]):
+    """Does something when the service is asked for a thing whose line ends so."""
+
+    def __init__(self, ending: str, do: Callable[[], object]) -> None:
+        super().__init__()
+        self.ending = ending
+        self.do = do
+
+    def append(self, line: str) -> None:
+        if line.endswith(self.ending):
+            self.do()
+        super().append(line)
+
+
+async def test_stopped_while_it_is_checked(it: World, desk: Desk) -> None:
+    await held(it, desk, "a")
+    desk.releasing.ask([A], 0)
+    it.emulator.faults.seen = Between("/conferences/archives", lambda: desk.releasing.stop(A))
+    await desk.releasing.drain()
+    assert it.emulator.abandon_calls == []
+    assert state(desk)[0] is ReleaseState.STOPPED
+
+
+async def test_a_hold_while_it_is_checked(it: World, desk: Desk) -> None:
+    """The check finds it as well: it is stopped, and that is no fault of whoever carries it out."""
+    await held(it, desk, "a")
+    desk.releasing.ask([A], 0)
+    it.emulator.faults.seen = Between("/conferences/archives", lambda: desk.flagging.set([A], Flag.HOLD))
+    await desk.releasing.drain()
+    assert it.emulator.abandon_calls == []
+    assert state(desk)[0] is ReleaseState.STOPPED
+
+
+async def test_a_worker_that_ends_while_it_checks_leaves_it_to_the_next(it: World, desk: Desk) -> None:
+    await held(it, desk, "a")
+    desk.releasing.ask([A], 0)
+    working = asyncio.create_task(desk.releasing.drain())
+    loop = asyncio.get_running_loop()
+    it.emulator.faults.seen = Between("/conferences/archives", lambda: loop.call_soon_threadsafe(working.cancel))
+    with pytest.raises(asyncio.CancelledError):
+        await working
+    assert it.emulator.abandon_calls == []
+    assert state(desk) == (ReleaseState.WAITING, "")
+    it.emulator.faults.seen = []
+    await desk.releasing.drain()
+    assert state(desk)[0] is ReleaseState.CONFIRMED
+
+
+@pytest.mark.parametrize(("status", "carried_out"), [(409, True), (403, False), (503, True), (503, False)])
+async def test_what_the_service_answers_and_what_its_record_says(
+    it: World, desk: Desk, status: int, carried_out: bool
+) -> None:
+    """The record decides, whatever was answered."""
+    await held(it, desk, "a")
+    original = it.emulator._abandon
+
+    def abandon(family: str, given_id: str, found: list[EmulatedArchive]) -> Response:
+        if carried_out:
+            original(family, given_id, found)
+        it.emulator._abandon = original  # type: ignore[method-assign]  # the next one is as ever
+        return Response(status_code=status)
+
+    it.emulator._abandon = abandon  # type: ignore[method-assign]  # of this one alone
+    desk.releasing.ask([A], 0)
+    await desk.releasing.drain()
+    if status == 503:
+        assert state(desk)[0] is ReleaseState.SENDING  # nobody knows
+        it.clock.skip(1)
+        await desk.releasing.drain()
+    expected = ReleaseState.FAILED if status == 403 else ReleaseState.CONFIRMED
+    assert state(desk)[0] is expected
+    assert len(it.emulator.abandon_calls) == (status != 403)
+    assert len(desk.releasing.receipts()) == (status != 403)
+
+
+async def test_a_locked_secret_is_waited_for(it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await held(it, desk, "a")
+    desk.releasing.ask([A], 0)
+
+    async def locked(account: str) -> Provider:
+        raise SealedLocked("the sealed file is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk._connections, "connect", locked)
+        await desk.releasing.drain()
+    assert state(desk) == (ReleaseState.WAITING, "the sealed file is locked")
+    it.clock.skip(1)
+    await desk.releasing.drain()
+    assert state(desk)[0] is ReleaseState.CONFIRMED
+
+
+async def test_an_account_that_is_gone(it: World, desk: Desk) -> None:
+    await held(it, desk, "a")
+    desk.releasing.ask([A], 0)
+    desk.managing._accounts.replace({})
+    await desk.releasing.drain()
+    assert state(desk)[0] is ReleaseState.REFUSED
+    assert "there is no account" in state(desk)[1]
+    assert "offers no way" in desk.releasing.ask([A], 0).refused[0][1]
+
+
+async def test_the_last_look_is_in_the_transaction_that_notes_it(it: World, desk: Desk) -> None:
+    await held(it, desk, "a")
+    desk.releasing.ask([A], 60)
+    now, ledger = it.clock().timestamp(), desk._ledger
+    release = ledger.releases.take(Turn("elsewhere:1:a"), now + 61)
+    assert release is not None
+    sha256 = release.sha256
+
+    def refuses(words: str, copies: dict[AssetId, str] | None = None, at: float = 61) -> None:
+        with pytest.raises(NotReleased, match=words):
+            ledger.releases.send(release, {A: sha256} if copies is None else copies, now + at)
+
+    refuses("its grace is not over", at=59)
+    refuses("another one than when the release was asked for", {})
+    refuses("another one than the one that was read again", {A: "ab" * 32})
+    it.emulator.set_status("a", "FAILED")
+    await desk.sync("advice")
+    refuses("the service says FAILED")
+    it.emulator.set_status("a", "AVAILABLE")
+    it.emulator.archives["a"].stated_sha256 = "cd" * 32
+    await desk.sync("advice")
+    refuses("states another checksum")
+    spoil(it, desk)
+    await desk.verify(A)
+    refuses("its copy here is damaged")
+    with sqlite3.connect(desk.config.ledger_path) as connection:  # by nobody who would have stopped it
+        connection.execute("UPDATE assets SET flags = ? WHERE identity = ?", (facets.FLAGS[Flag.HOLD], str(A)))
+    refuses("it is on hold")
+    connection.close()
