@@ -1,6 +1,6 @@
 """Generated histories: no release without a complete proof, none for other bytes, no broken chain.
 
-`HYPOTHESIS_PROFILE=soak` plays 500 of them, each of up to 40 steps.
+`HYPOTHESIS_PROFILE=soak` plays 500 of them, each of up to 15 steps.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from tests.vault.world import archive
 from vault.triage.states import Flag, ReleaseState
 
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-EXAMPLES, STEPS = (500, 40) if SOAK else (25, 8)
+EXAMPLES, STEPS = (500, 15) if SOAK else (25, 8)
 TROUBLES = (
     *("other", "short", "gone", "touched", "appears", "changes", "nonsense", "hold", "elsewhere", "killed", "early"),
     "nothing",
