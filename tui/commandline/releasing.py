@@ -125,7 +125,8 @@ async def _release(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
             out.fail(str(identity), refused[identity])
         done = None if identity in refused else await attempt(out, identity, desk.releasing.see_through(identity))
         if done or args.json:
-            until = f" and deletes it on {when(done.deadline)}" if done and done.deadline else ""
+            release = desk.releasing.release_of(identity)
+            until = f" and deletes it on {when(release.deadline)}" if release and release.deadline else ""
             said = f"the service says {done.provider_state or done.state}{until}" if done else ""
             _show(desk, identity, args.json, out, f"released; {said}")
     return out.status

@@ -14,6 +14,7 @@ from vault.ledger.events import By, Fact, add_event, moment
 from vault.ledger.lining_up import LIVE, enqueue
 from vault.ledger.rows import instant
 from vault.ledger.rows import moment as when
+from vault.ledger.ruling import own_deadline
 from vault.proof import Proof
 from vault.triage.states import ReleaseState
 from vault.triage.views import ReceiptView, ReleaseView
@@ -25,13 +26,16 @@ UNKNOWN_S = 2 * 86_400.0
 AGAIN_S = 600.0
 """After a copy could not be read, or fetched again: before the next try."""
 
-_RELEASES = """SELECT r.*, a.identity, a.deadline, coalesce(a.held_size, a.size) AS size, m.title
+_DEADLINE = "(CASE WHEN a.rule_days != 0 THEN a.stated_deadline ELSE a.deadline END)"
+"""The service's own, whatever rule of the user's ends before it."""
+_RELEASES = f"""SELECT r.*, a.identity, {_DEADLINE} AS deadline, coalesce(a.held_size, a.size) AS size, m.title
     FROM releases r JOIN assets a ON a.id = r.asset_id JOIN meetings m ON m.id = a.meeting_id"""
-_RECEIPTS = """SELECT c.*, a.identity, a.deadline, m.title, r.asset_id AS asked_asset, r.by, r.asked_at, r.sent_at,
-    r.answer FROM receipts c JOIN releases r ON r.id = c.release_id JOIN assets a ON a.id = c.asset_id
+_RECEIPTS = f"""SELECT c.*, a.identity, {_DEADLINE} AS deadline, m.title, r.asset_id AS asked_asset, r.by,
+    r.asked_at, r.sent_at, r.answer
+    FROM receipts c JOIN releases r ON r.id = c.release_id JOIN assets a ON a.id = c.asset_id
     JOIN meetings m ON m.id = a.meeting_id"""
 _STILL_THERE = "a.state = 'abandoned'"
-_DUE_AT = f"coalesce(a.deadline - {BEFORE_S}, c.confirmed_at + {UNKNOWN_S})"
+_DUE_AT = f"coalesce({_DEADLINE} - {BEFORE_S}, c.confirmed_at + {UNKNOWN_S})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Receipts:
 
     def counting_down(self) -> tuple[ReceiptView, ...]:
         """Receipts of what the service has not deleted for good yet, the soonest first."""
-        sql = f"{_RECEIPTS} WHERE {_STILL_THERE} ORDER BY a.deadline IS NULL, a.deadline, c.id"
+        sql = f"{_RECEIPTS} WHERE {_STILL_THERE} ORDER BY {_DEADLINE} IS NULL, {_DEADLINE}, c.id"
         with self._database.read() as connection:
             return tuple(_receipt_view(row) for row in connection.execute(sql).fetchall())
 
@@ -89,7 +93,7 @@ class Receipts:
         due = f"c.rechecked_at IS NULL AND {_STILL_THERE} AND {_DUE_AT} <= ? AND c.begun_at <= ?"
         find = f"""SELECT c.id, a.identity FROM receipts c JOIN assets a ON a.id = c.asset_id WHERE {due}
             AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.asset_id = a.id AND t.state IN {LIVE})
-            ORDER BY a.deadline LIMIT 1"""
+            ORDER BY {_DEADLINE} LIMIT 1"""
         with self._database.read() as connection:
             if connection.execute(find, (now, now - AGAIN_S)).fetchone() is None:
                 return None
@@ -128,7 +132,7 @@ class Receipts:
 
     def in_trouble(self) -> tuple[ReceiptView, ...]:
         """Receipts of what is not held whole here and is about to be gone for good."""
-        sql = f"{_RECEIPTS} WHERE {_STILL_THERE} AND a.kept IN ('damaged', 'lost') ORDER BY a.deadline"
+        sql = f"{_RECEIPTS} WHERE {_STILL_THERE} AND a.kept IN ('damaged', 'lost') ORDER BY {_DEADLINE}"
         with self._database.read() as connection:
             return tuple(_receipt_view(row) for row in connection.execute(sql).fetchall())
 
@@ -144,10 +148,10 @@ def add_receipts(connection: sqlite3.Connection, release: int, sure: Mapping[str
             VALUES (?, ?, ?, ?, ?, ?, ?)""",
             (row["id"], release, sha256, row["proof"], row["path"], now, row["provider_state"] or row["state"]),
         )
-        until = f"; it deletes it for good at {moment(row['deadline'])[:19]}Z" if row["deadline"] else ""
+        ends = own_deadline(row)
+        until = f"; it deletes it for good at {moment(ends)[:19]}Z" if ends else ""
         words = f"the service says {row['provider_state'] or row['state']}{until}; SHA-256 of the copy here {sha256}"
-        deadline = moment(row["deadline"]) if row["deadline"] else None
-        facts: dict[str, Fact] = {"release": release, "sha256": sha256, "deadline": deadline}
+        facts: dict[str, Fact] = {"release": release, "sha256": sha256, "deadline": moment(ends) if ends else None}
         add_event(connection, now, identity, "release confirmed", words, facts, by=By.SERVICE)
 
 

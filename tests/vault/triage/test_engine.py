@@ -153,6 +153,26 @@ async def test_the_copy_is_read_again_a_day_before_the_end(it: World, released: 
     desk.close()
 
 
+async def test_a_rule_of_ones_own_is_not_when_the_service_deletes_it(it: World) -> None:
+    it.options = "keep_days_at_service = 1"
+    it.emulator.add_archive("a", "c1")
+    desk = it.desk()
+    await desk.sync("advice")
+    await desk.fetch_now(A)
+    await desk.release(A)
+    asset = desk.asset(A)
+    [receipt] = desk.releasing.counting_down()
+    assert asset is not None
+    assert asset.deadline is not None
+    assert receipt.deadline is not None
+    assert (receipt.deadline - asset.deadline).total_seconds() > DAY
+    assert (receipt.deadline - receipt.confirmed_at).total_seconds() > 2.9 * DAY
+    await desk.releasing.look_after()
+    assert desk.releasing.receipts()[0].rechecked_at is None
+    await desk.aclose()
+    desk.close()
+
+
 @pytest.mark.parametrize("harm", [spoil, Path.unlink], ids=["damaged", "lost"])
 async def test_a_copy_that_is_not_whole_is_fetched_again_in_time(
     it: World, released: Desk, harm: Callable[[Path], None]
