@@ -165,10 +165,11 @@ class Releasing:
         """Carry out what is due now, look after what is released; what is in its grace stays. Raises VaultError."""
         async with self._at_work() as presence:
             while True:
+                waits = await asyncio.to_thread(self._is_unsettled)  # first: it may settle in between
                 release = await self._take(presence)
                 if release is not None:
                     await self._carry(release, PATIENCE_S)
-                elif await asyncio.to_thread(self._is_unsettled):
+                elif waits:
                     await asyncio.sleep(self._rhythm.beat_s)
                 else:
                     break
