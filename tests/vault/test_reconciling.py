@@ -206,6 +206,7 @@ async def test_a_moved_file_is_adopted_where_it_lies(house: House) -> None:
     assert "SHA-256 equals what was proven before" in await house.desk.reconciling.fix(stray)
     assert house.path(A) == moved
     assert house.desk.trail(A)[-1].what == "adopted"
+    assert house.desk.custody.check_log().whole
     assert dict((await house.look()).counts) == {EQUAL: 2, MISSING: 1}
     assert (await house.desk.verify(A)).state is LocalState.HELD
 
@@ -230,6 +231,7 @@ async def test_a_copy_from_elsewhere_is_adopted_by_the_services_checksum(house: 
     assert stray.asset == C
     assert "equals the service's own checksum" in await house.desk.reconciling.fix(stray)
     assert house.local(C) is LocalState.HELD
+    assert house.desk.custody.check_log().whole
 
 
 async def test_what_only_looks_alike_is_not_adopted(house: House) -> None:
@@ -251,6 +253,9 @@ async def test_a_held_file_is_adopted_by_none(house: House) -> None:
     copy.write_bytes(path.read_bytes())
     with pytest.raises(VaultError, match="is held already"):
         house.desk.reconciling._adopting.adopt(A, copy)
+    path.unlink()
+    with pytest.raises(VaultError, match=r"is advice/c2/archive\.b's place"):
+        house.desk.reconciling._adopting.adopt(A, house.path(B))
 
 
 async def test_parts_that_nobody_goes_on_with(house: House) -> None:
