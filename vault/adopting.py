@@ -31,6 +31,9 @@ class Adopting:
             raise VaultError(f"{identity} is not known here")
         if view.local is LocalState.FETCHING or (view.local is LocalState.HELD and lying.look_at(view.path)):
             raise VaultError(f"{identity} is {view.local} already")
+        owner = self._ledger.comparing.at([str(path)]).get(str(path))
+        if owner is not None and owner.identity != identity:
+            raise VaultError(f"{path} is {owner.identity}'s place")
         relative = PurePosixPath(path.relative_to(self._root).as_posix())
         reading = held.read_again(self._root, relative, source.extension, media=True)
         if reading is None:

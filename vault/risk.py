@@ -29,6 +29,8 @@ ENOUGH_BYTES = 1 << 20
 ENOUGH_TRANSFERS = 3
 """So much, or so many, is an observation."""
 TIGHT_S = 3_600.0
+RULING_S = 0.5
+"""So long a look applies rules that were changed."""
 SCANNED = 20_000
 """Assets of an account that are looked at one by one, and queued transfers; beyond that figures are lower bounds."""
 
@@ -116,7 +118,7 @@ class RiskView:
     more: int
     """Rows after this page."""
     exact: bool
-    """False: there is too much to look at all of it; order and counts hold for the earliest deadlines."""
+    """False: there is too much to look at all of it, or to give all of it the deadlines of a rule that was changed."""
     totals: RiskTotals
     rates: Mapping[str, Rate]
     at: datetime
@@ -176,8 +178,7 @@ class Risk:
         moment = self._now()
         now = moment.timestamp()
         names = [account] if account else list(self._config.accounts)
-        for name in names:
-            self._ledger.rules.apply(name, self._config.accounts[name].keep_days)
+        ruled = [self._rule(name, moment) for name in names]
         sums = {name: each for name, each in self._pending_sums().items() if name in names}
         rates = self._rates(now)
         lanes, whole = self._lanes(sums, rates)
@@ -188,7 +189,14 @@ class Risk:
         rows = self._rows(page, undated, lanes, now)
         totals = self._totals(sums, lanes, measured, now)
         more = max(0, totals.assets - offset - len(rows))
-        return RiskView(rows, more, whole and complete, totals, {name: rates[name] for name in names}, moment)
+        return RiskView(
+            rows, more, whole and complete and all(ruled), totals, {name: rates[name] for name in names}, moment
+        )
+
+    def _rule(self, name: str, since: datetime) -> bool:
+        """Let what is known go by the account's rule; in a very large ledger not all at once (a sync does the rest)."""
+        days = self._config.accounts[name].keep_days
+        return self._ledger.rules.apply(name, days, lambda: (self._now() - since).total_seconds() < RULING_S)
 
     def room(self, identities: Collection[AssetId] | None = None) -> RiskTotals:
         """Whether these fit on the disk and come in time, beside what is queued already (None: what is queued alone).

@@ -1,9 +1,10 @@
 """Service, ledger and disk side by side: every way in which they differ, and what mends it."""
 
 import asyncio
+import hashlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,7 @@ async def test_a_moved_file_is_adopted_where_it_lies(house: House) -> None:
     assert "SHA-256 equals what was proven before" in await house.desk.reconciling.fix(stray)
     assert house.path(A) == moved
     assert house.desk.trail(A)[-1].what == "adopted"
+    assert house.desk.custody.check_log().whole
     assert dict((await house.look()).counts) == {EQUAL: 2, MISSING: 1}
     assert (await house.desk.verify(A)).state is LocalState.HELD
 
@@ -230,6 +232,7 @@ async def test_a_copy_from_elsewhere_is_adopted_by_the_services_checksum(house: 
     assert stray.asset == C
     assert "equals the service's own checksum" in await house.desk.reconciling.fix(stray)
     assert house.local(C) is LocalState.HELD
+    assert house.desk.custody.check_log().whole
 
 
 async def test_what_only_looks_alike_is_not_adopted(house: House) -> None:
@@ -251,6 +254,36 @@ async def test_a_held_file_is_adopted_by_none(house: House) -> None:
     copy.write_bytes(path.read_bytes())
     with pytest.raises(VaultError, match="is held already"):
         house.desk.reconciling._adopting.adopt(A, copy)
+    path.unlink()
+    with pytest.raises(VaultError, match=r"is advice/c2/archive\.b's place"):
+        house.desk.reconciling._adopting.adopt(A, house.path(B))
+
+
+async def test_what_nothing_proves_is_not_adopted(house: House) -> None:
+    adopt = house.desk.reconciling._adopting.adopt
+    file = house.world.folder / "vault" / "some.zip"
+    file.write_bytes(b"PK")
+    with pytest.raises(VaultError, match="advice/c9/archive is not known here"):
+        adopt(AssetId.parse("advice/c9/archive"), file)
+    house.world.emulator.add_archive("d", "c4").stated_sha256 = ""
+    await house.desk.sync("advice")
+    with pytest.raises(VaultError, match="nobody states a SHA-256 of it"):
+        adopt(archive("d", "c4"), file)
+    house.world.emulator.archives["d"].stated_sha256 = hashlib.sha256(b"PK").hexdigest()
+    await house.desk.sync("advice")
+    with pytest.raises(VaultError, match="cannot be held as advice/c4/archive"):
+        adopt(archive("d", "c4"), file)  # the bytes that the service states are no zip
+    assert house.local(archive("d", "c4")) is LocalState.ABSENT
+
+
+async def test_only_left_overs_are_removed(house: House) -> None:
+    path = house.path(A)
+    row = ReconcileRow(Difference.LEFT_OVER, Remedy.REMOVE, "", None, str(path), "", "", "", "")
+    with pytest.raises(VaultError, match="is not reeldesk's own left-over"):
+        await house.desk.reconciling.fix(row)
+    assert path.exists()
+    gone = replace(row, path=f"{path}.damaged")
+    assert await house.desk.reconciling.fix(gone) == f"{path}.damaged is removed"  # by somebody else, meanwhile
 
 
 async def test_parts_that_nobody_goes_on_with(house: House) -> None:

@@ -208,6 +208,29 @@ def test_a_rule_holds_for_what_comes_and_changes_later(ledger: Ledger, tmp_path:
     assert ledger.transfers.enqueue([identity("new")], NOW)
 
 
+def test_a_rule_for_very_much_is_applied_bit_by_bit(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vault.ledger.ruling._MEETINGS_AT_ONCE", 2)
+    for name in "abcde":
+        record(ledger, meeting(name, 1), archive(name))
+    apply = ledger.rules.apply
+    assert not apply("advice", 10, lambda: False)
+    assert ledger.reader.account("advice").at_risk == 2
+    record(ledger, meeting("f", 1), archive("f"))  # what comes meanwhile goes by it at once
+    assert ledger.reader.account("advice").at_risk == 3
+    before = ledger.change_number()
+    assert apply("advice", 10)
+    assert ledger.reader.account("advice").at_risk == 6
+    assert ledger.change_number() > before
+    before = ledger.change_number()
+    assert apply("advice", 10)
+    assert ledger.change_number() == before
+    assert not apply("advice", 0, lambda: False)
+    monkeypatch.setattr("vault.risk.RULING_S", -1.0)
+    assert not ruled(ledger, tmp_path, 5).look().exact
+
+
 def test_the_queue_goes_by_the_rule(ledger: Ledger, tmp_path: Path) -> None:
     record(ledger, meeting("new", 1), archive("new"), meeting("old", 9), archive("old"))
     ruled(ledger, tmp_path, 10).look()

@@ -56,7 +56,7 @@ def _risk(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
     if view.totals.assets > shown:
         out.note(f"and {view.totals.assets - shown} more; see --limit")
     if not view.exact:
-        out.note("there is too much to look at all of it: order and counts hold for the earliest deadlines")
+        out.note("there is too much for one look: order and counts hold for the earliest deadlines")
     if not args.json:
         for name, rate in view.rates.items():
             out.note(f"{name}: {rate_words(rate)}")

@@ -4,17 +4,22 @@
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from vault.ledger import summaries
-from vault.ledger.database import Database
+from vault.ledger.database import Database, show
 from vault.ledger.rows import Row
 
 DAY_S = 86_400.0
 _SET = """UPDATE assets SET deadline = :deadline, rule_days = :rule_days, stated_deadline = :stated_deadline
     WHERE id = :id"""
-_MEETINGS_AT_ONCE = 500
+_STANDS = "SELECT keep_days, keep_place FROM accounts WHERE name = ?"
+_BEGIN = """INSERT INTO accounts (name, keep_days, keep_place) VALUES (?1, ?2, 0) ON CONFLICT (name)
+    DO UPDATE SET keep_days = ?2, keep_place = 0"""
+DONE = -1
+"""Stands for the place (a meeting's id) that applying a rule has come to, when it has come to the end."""
+_MEETINGS_AT_ONCE = 100
 """In a transaction, so that others write in between."""
 
 
@@ -50,37 +55,43 @@ class Rules:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def apply(self, account: str, days: float) -> bool:
-        """Give every asset of the account its deadline by a rule of so many days (0: none); whether that was new.
+    def apply(self, account: str, days: float, go_on: Callable[[], bool] = lambda: True) -> bool:
+        """Give every asset of the account its deadline by a rule of so many days (0: none); whether all have it by now.
 
-        Some 500 meetings in a transaction; who is interrupted begins again next time. Quick where nothing changed.
+        A hundred meetings in a transaction, as long as `go_on` says so; the next call, of whatever process, goes on
+        there. What comes from a service meanwhile goes by the new rule at once. Quick where nothing changed.
         """
         with self._database.read() as connection:
-            if rule_of(connection, account) == days:
-                return False
-        place = 0
-        while place >= 0:
-            with self._database.write() as connection:
-                place = self._apply(connection, account, days, place)
-        with self._database.write(visible=False) as connection:
-            connection.execute(
-                """INSERT INTO accounts (name, keep_days) VALUES (?1, ?2) ON CONFLICT (name)
-                DO UPDATE SET keep_days = ?2""",
-                (account, days),
-            )
-        return True
+            row = connection.execute(_STANDS, (account,)).fetchone()
+        if row is None and not days:
+            return True
+        if row is None or row["keep_days"] != days:
+            with self._database.write(visible=False) as connection:
+                connection.execute(_BEGIN, (account, days))
+        elif row["keep_place"] == DONE:
+            return True
+        while True:
+            with self._database.write(visible=False, durable=False) as connection:
+                place = connection.execute(_STANDS, (account,)).fetchone()["keep_place"]
+                if place != DONE:
+                    place = self._apply(connection, account, days, place)
+                    connection.execute("UPDATE accounts SET keep_place = ? WHERE name = ?", (place, account))
+            if place == DONE or not go_on():
+                return bool(place == DONE)
 
     @staticmethod
     def _apply(connection: sqlite3.Connection, account: str, days: float, place: int) -> int:
-        """The next meetings from this id on; the last one's id, -1 when there are no more."""
+        """The next meetings from this id on; the last one's id, DONE when there are no more."""
         sql = "SELECT id, started_at, ended_at FROM meetings WHERE account = ? AND id > ? ORDER BY id LIMIT ?"
         meetings: dict[int, sqlite3.Row] = {
             row["id"]: row for row in connection.execute(sql, (account, place, _MEETINGS_AT_ONCE))
         }
         if not meetings:
-            return -1
+            return DONE
         changed = _rule_assets(connection, meetings, days)
-        summaries.refresh(connection, [meeting for _, meeting in changed])
+        if changed:
+            summaries.refresh(connection, [meeting for _, meeting in changed])
+            show(connection)
         return max(meetings)
 
 

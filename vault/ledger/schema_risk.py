@@ -5,8 +5,9 @@ SCRIPT = """
     -- is kept beside it.
     ALTER TABLE assets ADD COLUMN rule_days REAL NOT NULL DEFAULT 0;
     ALTER TABLE assets ADD COLUMN stated_deadline REAL;
-    -- The rule that was last applied to the account's assets, in days.
+    -- The account's rule, in days, and the meeting (its id) up to which known assets have it; -1: all of them.
     ALTER TABLE accounts ADD COLUMN keep_days REAL NOT NULL DEFAULT 0;
+    ALTER TABLE accounts ADD COLUMN keep_place INTEGER NOT NULL DEFAULT -1;
     -- Bytes that the last attempt brought, since `taken_at`; NULL where nobody noted it.
     ALTER TABLE transfers ADD COLUMN arrived INTEGER;
 
