@@ -95,7 +95,7 @@ COMMON = (
         "number",
         0.0,
         example="30",
-        label="Days at the service",
+        label="Days kept there",
         check=checks.between(0, 36_500),
         advanced=True,
     ),
