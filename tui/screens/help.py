@@ -21,7 +21,7 @@ SIGNS = (
     ("Slack", "the time left until the service deletes it; a dash where no deadline is known"),
     ("▲ ▼", "the list is sorted by this column, from the first or from the last"),
     ("10,000+", "at least so many: they are still being counted"),
-    ("/", "words, \"a phrase\", -without, state: local: account: kind: before: after: on: size: is: has: flag:"),
+    ("/", 'words, "a phrase", -without, state: local: account: kind: before: after: on: size: is: has: flag:'),
 )
 
 
