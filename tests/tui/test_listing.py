@@ -98,9 +98,11 @@ async def test_a_count_never_holds_up_the_rows() -> None:
         assert app.table.current == 0
         await pilot.press("G")
         await until(pilot, lambda: app.table.current == 199)
+        assert app.table.awaits_end
         source.may.set()
         await until(pilot, lambda: app.table.current == 4_999, "to the very end, once that is known")
         assert app.table.count == Count(5_000, exact=True)
+        assert not app.table.awaits_end
 
 
 async def test_who_moves_on_is_not_taken_to_the_end_later() -> None:

@@ -100,6 +100,11 @@ class Listing(Inked, Generic[Row], can_focus=True):
         return self._windows.get(self.cursor) if self.total else None
 
     @property
+    def awaits_end(self) -> bool:
+        """Whether the cursor goes to the last row as soon as all are counted."""
+        return self._to_end
+
+    @property
     def held(self) -> int:
         """How many rows are in memory."""
         return self._windows.held
