@@ -50,6 +50,8 @@ def totals_words(totals: RiskTotals) -> str:
         words.append(f"{totals.overdue} overdue")
     if totals.will_be_lost:
         words.append(f"{totals.will_be_lost} will be lost")
+    if totals.late_together > totals.will_be_lost:
+        words.append(f"{totals.late_together} come too late if all of it is fetched")
     if totals.unknown_deadlines:
         words.append(f"{totals.unknown_deadlines} without a known deadline")
     return "; ".join([*words, room_words(totals)])

@@ -294,8 +294,11 @@ class _Look:
                 return  # a transfer's, that goes on
             if file.relative.suffix != ".part" and lying.look_at(path.partition(".part.json")[0] + ".part"):
                 return  # its part's row stands for both
+            is_wrong = asset is not None and asset.wrong
             can_go_on = asset is not None and asset.kept is LocalState.ABSENT and asset.state.downloadable
+            can_go_on = can_go_on and not is_wrong
             words = "of a transfer that ended; fetching goes on from there" if can_go_on else "nobody goes on with it"
+            words = "its bytes were proven wrong; evidence until it is removed" if is_wrong else words
             remedy = Remedy.FETCH if can_go_on else Remedy.REMOVE
         else:
             words, remedy = "set aside as damaged when it was fetched anew; evidence until it is removed", Remedy.REMOVE

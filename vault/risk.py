@@ -89,10 +89,13 @@ class RiskTotals:
     unknown_sizes: int
     unknown_deadlines: int
     will_be_lost: int
+    """Each by itself, if it is queued now; of what is about to be queued, all of it together."""
     overdue: int
     need_s: float
     free_bytes: int | None
     """On the vault's file system; None when it cannot be told."""
+    late_together: int = 0
+    """How many come too late when everything that has a deadline is fetched, the earliest first."""
 
     @property
     def missing_bytes(self) -> int:
@@ -317,6 +320,11 @@ class Risk:
             overdue=overdue,
             need_s=max((size / lanes[name].rate for name, size in sizes.items()), default=0.0),
             free_bytes=free_bytes(self._config.vault_path),
+            late_together=sum(
+                self._ledger.pending.late(name, now, lanes[name].rate, lanes[name].mean)
+                for name, each in sums.items()
+                if each.assets > each.unknown_deadlines
+            ),
         )
 
 

@@ -96,7 +96,8 @@ def _never_here(asset: KnownAsset, has: bool | None, found_words: tuple[str, str
     if has and Flag.SKIP in asset.flags:
         return Found(Difference.MISSING_HERE, Remedy.NONE, *found_words, "it is flagged to be skipped")
     if has:
-        return Found(Difference.MISSING_HERE, Remedy.FETCH, *found_words, "it was never fetched")
+        never = "what came was proven wrong; fetching asks once more" if asset.wrong else "it was never fetched"
+        return Found(Difference.MISSING_HERE, Remedy.FETCH, *found_words, never)
     if has is False:
         return Found(Difference.GONE_THERE, Remedy.FORGET, *found_words, "it was never fetched, and cannot be any more")
     if asset.state is RemoteState.UNKNOWN:

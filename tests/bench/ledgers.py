@@ -139,6 +139,11 @@ def fill(path: Path, meetings: int) -> None:
             connection.execute("COMMIT")
         for sql in INDEXES:
             connection.execute(sql)
+        # Held transcripts have no files here: they count as read, with nothing in them that could be searched.
+        connection.execute(
+            """INSERT INTO said (id, meeting_id, text, sha256) SELECT id, meeting_id, '', sha256 FROM assets
+            WHERE kind = 'transcript' AND kept = 'held'"""
+        )
         connection.executemany("INSERT INTO accounts (name, synced_at) VALUES (?, ?)", [(a[0], NOW) for a in ACCOUNTS])
         connection.execute("UPDATE revision SET number = number + 1")
 

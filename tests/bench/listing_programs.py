@@ -25,6 +25,8 @@ _CHECKOUT = Path(__file__).parents[2]
 _FAST = ("textual==8.2.8", "textual-fastdatatable==0.19.5")
 _PATIENCE_S = 120.0
 DOWN, UP, PAGE_DOWN, PAGE_UP = "\x1b[B", "\x1b[A", "\x1b[6~", "\x1b[5~"
+CURSES_DOWN, CURSES_UP = "\x1bOB", "\x1bOA"
+"""As terminfo has them for programs that switch the keypad on."""
 HOME, END, CTRL_HOME, CTRL_END = "\x1b[H", "\x1b[F", "\x1b[1;5H", "\x1b[1;5F"
 MINIMAL = "minimal Textual app"
 LOADED = "8 downloads"
@@ -110,16 +112,17 @@ def others(folder: Path, tell: "list[str]") -> Iterator[Driven]:
         (listed / f"meeting {number:05} of 2000").touch()
     table = folder / "rows.csv"
     table.write_text("\n".join(["title,account", *(f"meeting {n} of {PEER_ROWS},a{n % 5}" for n in range(PEER_ROWS))]))
-    keys = {"cursor move": [DOWN] * 15 + [UP] * 15, "page": [PAGE_DOWN, PAGE_UP], "end": [END, HOME]}
+    moves = [CURSES_DOWN] * 15 + [CURSES_UP] * 15
+    keys = {"cursor move": moves, "page": [PAGE_DOWN, PAGE_UP], "end": ["\x1bOF", "\x1bOH"]}
     known = {
         "mc": (["mc", "-d", str(listed)], "meeting 00000", f"mc, {2_000:,} files"),
-        "htop": (["htop"], "PID", "htop"),
+        "htop": (["htop", "-d", "50"], "PID", "htop, every 5 s"),
         "vd": (["vd", str(table)], "meeting 0 of", f"visidata, {PEER_ROWS:,} rows"),
     }
     for program, (argv, first, name) in known.items():
         if shutil.which(program):
-            moves = {"vd": keys | {"end": ["G", "g" + "g"]}}.get(program, keys)
-            yield Driven(name, argv, surroundings(folder), first, moves)
+            own = keys | {"end": ["G", "gg"]} if program == "vd" else keys
+            yield Driven(name, argv, surroundings(folder), first, own)
         else:
             tell.append(f"{program} is not installed")
 

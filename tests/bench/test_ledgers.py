@@ -17,6 +17,9 @@ def test_a_ledger_for_measuring(tmp_path: Path) -> None:
     assert all(ledger.reader.account(account[0]).meetings for account in ledgers.ACCOUNTS)
     assert ledger.index.coverage().searched == totals.meetings
     assert 0 < len(ledger.reader.page(Query(text="münchen"), 0, 99)) < 99
+    assert ledger.index.coverage().transcripts > 0
+    assert not ledger.index.fill()
+    assert ledger.index.unread() is None, "nothing is left to do behind a desk that is measured"
     with ledger._database.write() as connection:
         before = [tuple(row) for row in connection.execute("SELECT * FROM meetings")]
         summaries.refresh(connection, range(1, 301))

@@ -275,6 +275,18 @@ async def test_a_part_that_can_be_continued(house: House) -> None:
     ]
 
 
+async def test_what_the_service_gave_was_wrong(house: House) -> None:
+    house.world.emulator.archives["c"].stated_sha256 = "ab" * 32
+    await house.desk.sync("advice")
+    with pytest.raises(VaultError):
+        await house.desk.fetch_now(C)
+    rows = [row for row in (await house.look()).rows if row.asset == C]
+    assert [(row.remedy, row.words) for row in rows] == [
+        (Remedy.FETCH, "what came was proven wrong; fetching asks once more"),
+        (Remedy.REMOVE, "its bytes were proven wrong; evidence until it is removed"),
+    ]
+
+
 async def test_a_link_is_not_followed(house: House, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -243,6 +243,15 @@ def test_what_would_come_too_late_together_is_said_before_it_starts(ledger: Ledg
     assert totals.need_s == pytest.approx(20.0)
 
 
+def test_what_comes_in_time_alone_may_be_late_together(ledger: Ledger, risk: Risk) -> None:
+    record(ledger, *(due(name, 10, 4 * MB) for name in "abcd"), due("gone", -5, MB), due("late", 99, None))
+    view = risk.look()
+    assert view.totals.will_be_lost == 0
+    assert view.totals.late_together == 2  # 1, 5 and 9 s are in time; 13 and 17 s are not
+    ledger.transfers.enqueue([identity("a")], NOW)
+    assert risk.look().totals.late_together == 2
+
+
 def test_a_place_that_cannot_be_told_is_not_full(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from providers.models import AssetId
@@ -80,15 +81,15 @@ def _warn(desk: "Desk", ready: list[AssetId], out: Output) -> None:
 
 
 def _available(desk: "Desk", account: str, out: Output) -> list[AssetId]:
-    """What `fetch --all` takes; what it leaves is no failure, but said."""
-    taken, left = [], Counter[str]()
+    """What `fetch --all` takes, the earliest deadline first; what it leaves is no failure, but said."""
+    taken, left = list[AssetView](), Counter[str]()
     for view in desk.assets(Query(account=account)):
         if _is_paused(desk, view):
             left["paused"] += 1
         elif rules.is_left(view) and view.local not in _QUEUED:
             left[f"to be left ({', '.join(sorted(view.flags - {Flag.WANT, Flag.HOLD}))})"] += 1
         elif rules.is_ready(view) or (view.local in _QUEUED and view.state.downloadable):
-            taken.append(view.identity)
+            taken.append(view)
         elif view.wrong:
             out.fail(str(view.identity), f"{view.error}; name it to fetch it again")
         elif view.local is not LocalState.HELD and view.identity.kind.fetchable:
@@ -97,7 +98,8 @@ def _available(desk: "Desk", account: str, out: Output) -> list[AssetId]:
         out.note("not to be had now: " + ", ".join(f"{count} {state}" for state, count in sorted(left.items())))
     if not taken:
         out.note("nothing to fetch")
-    return taken
+    last = datetime.max.replace(tzinfo=UTC)
+    return [view.identity for view in sorted(taken, key=lambda view: view.deadline or last)]
 
 
 def _is_paused(desk: "Desk", view: AssetView) -> bool:

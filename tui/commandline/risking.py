@@ -27,7 +27,9 @@ def add(commands: Commands) -> None:
     parser = command(commands, "risk", words, run, _EXAMPLES)
     parser.add_argument("account", nargs="?", metavar="ACCOUNT", help="only this account")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many assets (100; with --json: all)")
-    parser.add_argument("--check", action="store_true", help="fail when something will be lost or does not fit")
+    parser.add_argument(
+        "--check", action="store_true", help="fail when something will be lost, comes too late, or does not fit"
+    )
     json_option(parser)
 
 
@@ -59,7 +61,8 @@ def _risk(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
         for name, rate in view.rates.items():
             out.note(f"{name}: {rate_words(rate)}")
     out.note(totals_words(view.totals))
-    if args.check and (view.totals.will_be_lost or not view.totals.fits):
+    totals = view.totals
+    if args.check and (totals.will_be_lost or totals.late_together or not totals.fits):
         return 1
     return out.status
 

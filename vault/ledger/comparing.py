@@ -13,7 +13,7 @@ from vault.views import LocalState
 
 _AT_ONCE = 1_000
 _COLUMNS = f"""SELECT a.id, a.identity, a.account, a.state, a.provider_state, a.kept, {LOCAL} AS local, a.size,
-    a.held_size, a.sha256, a.checksum, a.path, a.flags, a.last_seen, a.extension,
+    a.held_size, a.sha256, a.checksum, a.path, a.flags, a.wrong, a.last_seen, a.extension,
     CASE WHEN a.proof IS NULL THEN NULL ELSE json_extract(a.proof, '$.proven_at') END AS proven_at
     FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
 
@@ -40,6 +40,8 @@ class KnownAsset:
     last_seen: float
     extension: str
     flags: frozenset[Flag] = frozenset()
+    wrong: bool = False
+    """What the service gave was proven wrong."""
 
 
 class Comparing:
@@ -99,4 +101,5 @@ def _known(row: sqlite3.Row) -> KnownAsset:
         last_seen=row["last_seen"],
         extension=row["extension"],
         flags=flags_of(row["flags"]),
+        wrong=bool(row["wrong"]),
     )

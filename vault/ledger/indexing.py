@@ -13,6 +13,9 @@ from vault.views import Coverage
 _AIM_S = 0.02
 """How long a transaction is to take."""
 _FEWEST, _MOST = 20, 2_000
+# CROSS JOIN keeps the order: by itself SQLite would go through all assets first.
+SAID_AND_HELD = """SELECT count(*) FROM said s CROSS JOIN assets a ON a.id = s.id
+    WHERE s.text != '' AND a.kept = 'held'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,10 @@ class Index:
 
     def coverage(self) -> Coverage:
         """What a search looks through now."""
-        sql = """SELECT (SELECT coalesce(sum(meetings), 0) FROM counters) AS meetings,
+        sql = f"""SELECT (SELECT coalesce(sum(meetings), 0) FROM counters) AS meetings,
             (SELECT count(*) FROM unindexed) AS unindexed,
             (SELECT count(*) FROM assets WHERE kind = 'transcript' AND kept = 'held') AS transcripts,
-            (SELECT count(*) FROM said s JOIN assets a ON a.id = s.id WHERE s.text != '' AND a.kept = 'held') AS said"""
+            ({SAID_AND_HELD}) AS said"""
         with self._database.read() as connection:
             row = connection.execute(sql).fetchone()
         unsearched = max(row["unindexed"] - LATEST, 0)
@@ -71,7 +74,7 @@ class Index:
 
     def unread(self) -> Unread | None:
         """A held transcript that is to be read; those whose file is gone or damaged are forgotten on the way."""
-        gone = """SELECT s.id, s.meeting_id FROM said s JOIN assets a ON a.id = s.id
+        gone = """SELECT s.id, s.meeting_id FROM said s CROSS JOIN assets a ON a.id = s.id
             WHERE a.kept != 'held' AND s.text != '' LIMIT 100"""
         wanted = """SELECT a.id, a.path, a.extension, a.sha256 FROM assets a LEFT JOIN said s ON s.id = a.id
             WHERE a.kind = 'transcript' AND a.kept = 'held' AND s.sha256 IS NOT a.sha256 LIMIT 1"""

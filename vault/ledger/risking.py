@@ -100,6 +100,19 @@ class Pending:
                 for row in connection.execute(sql)
             }
 
+    def late(self, account: str, now: float, rate: float, mean: int) -> int:
+        """How many of an account's pending assets come after their deadline when all are fetched in that order.
+
+        `rate` in bytes a second; `mean`: bytes of one whose size is not known. Those overdue by `now` are not counted.
+        """
+        before = "OVER (ORDER BY a.deadline, a.id ROWS UNBOUNDED PRECEDING)"
+        sql = f"""SELECT count(*) FROM (SELECT a.deadline, sum(coalesce(a.size, ?1)) {before} AS upto
+                FROM assets a WHERE {_PENDING} AND a.account = ?2 AND a.deadline IS NOT NULL)
+            WHERE deadline > ?3 AND deadline < ?3 + upto / ?4"""
+        with self._database.read() as connection:
+            number: int = connection.execute(sql, (mean, account, now, rate)).fetchone()[0]
+        return number
+
     def queued(self, most: int) -> tuple[dict[str, list[Waiting]], bool]:
         """What is queued or runs, by account and in the order of the queue, at most so many of each state; is it all.
 

@@ -11,7 +11,8 @@ SCRIPT = """
     ALTER TABLE transfers ADD COLUMN arrived INTEGER;
 
     -- 50331648: flagged to be skipped or forgotten (vault.ledger.facets.LEFT).
-    CREATE INDEX assets_pending ON assets (account, deadline, id, size)
+    -- The last columns are for SQLite, which asks the condition again: so it need not look at the assets.
+    CREATE INDEX assets_pending ON assets (account, deadline, id, size, kept, state, kind, flags)
         WHERE kept != 'held' AND state IN ('available', 'abandoned') AND kind != 'dashboard' AND flags & 50331648 = 0;
     CREATE INDEX transfers_done ON transfers (account, ended_at) WHERE state = 'done';
 """

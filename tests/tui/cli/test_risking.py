@@ -79,3 +79,16 @@ def test_fetch_says_before_it_starts_what_does_not_fit(
     ran = reeldesk("fetch", A1)
     assert ran.status == 0
     assert "DOES NOT FIT: " in ran.err
+
+
+def test_fetch_all_begins_with_the_earliest_deadline(
+    advice: FlexpertoEmulator, place: Place, reeldesk: Reeldesk
+) -> None:
+    for name in ("b1", "b2"):  # the list has the newest first
+        advice.add_archive(name, name, "ABANDONED").extra["expiresAt"] = f"2999-01-0{name[1]}T00:00:00Z"
+    file = place.root / "config.toml"
+    file.write_text(file.read_text().replace("[vault]", "[vault]\nworkers = 1"))
+    reeldesk("sync")
+    assert reeldesk("fetch", "--all").status == 0
+    asked = [line.split("/")[-2] for line in advice.faults.seen if line.endswith("/download")]
+    assert asked == ["b1", "b2", "a1"]

@@ -17,6 +17,7 @@ from tests.vault.ledger.test_reading import fill
 from vault.errors import LedgerError, Superseded
 from vault.ledger import Ledger, finding, summaries
 from vault.ledger.finding import Finder
+from vault.ledger.indexing import SAID_AND_HELD
 from vault.ledger.vectors import Vectors
 from vault.query import CHOICES
 from vault.views import SORTS, AssetView, Count, Facet, LocalState, MeetingView, Query
@@ -223,6 +224,12 @@ def test_what_else_is_asked_is_served_by_an_index(full: Ledger, sql: str, index:
         plan = " ".join(row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
     assert index in plan
     assert "SCAN" not in plan
+
+
+def test_what_was_said_is_counted_without_a_look_at_every_asset(full: Ledger) -> None:
+    with full._database.read() as connection:
+        plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {SAID_AND_HELD}")]
+    assert plan == ["SCAN s", "SEARCH a USING INTEGER PRIMARY KEY (rowid=?)"]
 
 
 def test_counters_and_facets_say_what_a_scan_would(full: Ledger) -> None:
