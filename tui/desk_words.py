@@ -28,6 +28,8 @@ def state_line(
     name = plain(query.account) or "All accounts"
     place = f"{table.cursor + 1:,} of {count_words(table.count)}" if table.total else "none"
     runs: list[tuple[str, str]] = [(f" {name} ", "strong"), (place, "")]
+    if table.awaits_end:
+        runs.append(("  counting, then to the last", "info"))
     if table.marks:
         runs.append((f"  {len(table.marks)} marked", "mark"))
     narrowed = [words for words, on in (("faults", query.faults), ("at risk", query.at_risk)) if on]

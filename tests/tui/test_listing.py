@@ -98,9 +98,11 @@ async def test_a_count_never_holds_up_the_rows() -> None:
         assert app.table.current == 0
         await pilot.press("G")
         await until(pilot, lambda: app.table.current == 199)
+        assert app.table.awaits_end
         source.may.set()
         await until(pilot, lambda: app.table.current == 4_999, "to the very end, once that is known")
         assert app.table.count == Count(5_000, exact=True)
+        assert not app.table.awaits_end
 
 
 async def test_who_moves_on_is_not_taken_to_the_end_later() -> None:
@@ -164,8 +166,40 @@ async def test_a_place_that_takes_long_does_not_hold_up_the_rows() -> None:
         await until(pilot, lambda: app.table.total == 900)
         assert app.table.current == 0
         slow.may.set()
-        app.table.show(Counting(800), or_top=True)
-        await until(pilot, lambda: app.table.total == 800 and app.table.current == 500, "its row was not forgotten")
+        await until(pilot, lambda: app.table.current == 500, "it goes there as soon as it is known where that is")
+
+
+async def test_who_moved_on_meanwhile_is_left_there() -> None:
+    app = Stand(Counting(1_000))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 1_000)
+        app.table.move_to(500)
+        await until(pilot, lambda: app.table.current == 500)
+        slow = Unplaced(900)
+        app.table.show(slow, or_top=True)
+        await until(pilot, lambda: app.table.total == 900)
+        await pilot.press("j", "j")
+        slow.may.set()
+        await until(pilot, lambda: app.table._loads is None)
+        assert app.table.current == 2
+
+
+async def test_a_list_read_again_keeps_its_place_however_long_that_takes() -> None:
+    slow = Unplaced(1_000)
+    slow.may.set()
+    app = Stand(slow)
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 1_000)
+        app.table.move_to(500)
+        await until(pilot, lambda: app.table.current == 500)
+        slow.may.clear()
+        slow.first, slow.total = -10, 1_010
+        app.table.reload()
+        await pilot.pause(0.4)
+        assert app.table.current == 500
+        slow.may.set()
+        await until(pilot, lambda: app.table.total == 1_010)
+        assert (app.table.current, app.table.cursor) == (500, 510)
 
 
 @pytest.mark.parametrize("width", [58, 66, 78, 97, 120])

@@ -37,13 +37,13 @@ def account_entries(accounts: Sequence[AccountView], snapshot: "Snapshot", width
     """Three lines an account, and one entry for all."""
     meetings = sum(view.meetings for view in accounts)
     risk = sum(view.at_risk for view in accounts)
-    rows = [Row(_ends("All accounts", str(meetings), width, "strong"), ALL), Row(_risk(risk, 0, "  "), ALL)]
+    rows = [Row(_ends("All accounts", f"{meetings:,}", width, "strong"), ALL), Row(_risk(risk, 0, width), ALL)]
     for view in accounts:
         syncing = view.name in snapshot.syncing
-        rows.append(Row(_ends(plain(view.name), str(view.meetings), width, "strong"), view.name))
+        rows.append(Row(_ends(plain(view.name), f"{view.meetings:,}", width, "strong"), view.name))
         insecure = (("  TLS unchecked", "bad"),) if not view.verify else ()
         rows.append(Row((("  ", ""), *health(view, context.glyphs, syncing=syncing), *insecure), view.name))
-        rows.append(Row(_risk(view.at_risk, view.faults, "  "), view.name))
+        rows.append(Row(_risk(view.at_risk, view.faults, width), view.name))
     return rows
 
 
@@ -52,9 +52,11 @@ def _ends(left: str, right: str, width: int, ink: str) -> Line:
     return ((shown, ink), (" " * max(width - cell_len(shown) - len(right), 1), ""), (right, ""))
 
 
-def _risk(at_risk: int, faults: int, indent: str) -> Line:
-    wrong = (label.count(faults, "fault"), "bad")
+def _risk(at_risk: int, faults: int, width: int) -> Line:
+    wrong = f"{faults:,} {'fault' if faults == 1 else 'faults'}"
     if not at_risk:
-        return (indent, ""), wrong if faults else ("none at risk", "dim")
-    risk = (f"{at_risk} at risk", "warn")
-    return ((indent, ""), risk, (", ", ""), wrong) if faults else ((indent, ""), risk)
+        return ("  ", ""), (wrong, "bad") if faults else ("none at risk", "dim")
+    risk = f"{at_risk:,} at risk"
+    if not faults:
+        return ("  ", ""), (risk, "warn")
+    return ("  ", ""), (risk, "warn"), (", ", ""), (label.cut(wrong, max(width - len(risk) - 4, 1)), "bad")

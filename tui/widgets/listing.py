@@ -13,7 +13,7 @@ from textual.widget import Widget
 from tui.beside import beside
 from tui.context import FAULTS, words_of
 from tui.widgets.ink import Inked
-from tui.widgets.reading import Loaded, Spot, fill, load
+from tui.widgets.reading import LATE_S, PLACE_S, Loaded, Spot, fill, load
 from tui.widgets.source import ListSource, Source
 from tui.widgets.windows import Windows
 from vault.errors import Superseded
@@ -100,6 +100,11 @@ class Listing(Inked, Generic[Row], can_focus=True):
         return self._windows.get(self.cursor) if self.total else None
 
     @property
+    def awaits_end(self) -> bool:
+        """Whether the cursor goes to the last row as soon as all are counted."""
+        return self._to_end
+
+    @property
     def held(self) -> int:
         """How many rows are in memory."""
         return self._windows.held
@@ -180,7 +185,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
             while again:
                 self._stale = False
                 again = await self._load_once(source, same=same, or_top=or_top) or self._stale
-                same, or_top = True, False
+                same, or_top = True, or_top and self._home is not None
         except FAULTS as error:
             self.post_message(self.Failed(words_of(error)))
         finally:
@@ -191,23 +196,25 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """Whether it is to be read once more."""
         start, spot = self.cursor, self._spot(or_top=or_top)
         try:
-            loaded = await load(source, spot)
+            loaded = await load(source, spot, LATE_S if same else PLACE_S)
         except Superseded:
             return source == self._source
+        if same and or_top and self._home is None:
+            return False  # it came late, and a person moved on meanwhile
         count = loaded.count
         if same and not count.exact:
             count = Count(max(count.number, self.total), exact=False)
-        if or_top and loaded.found is not None:
+        if or_top and spot.key is not None:
             self._home = None if loaded.found or self.cursor != start else spot.key
-            self._steered = loaded.found or self.cursor != start
+            self._steered = bool(loaded.found) or self.cursor != start
         # Keys pressed meanwhile count from where the cursor comes to stand.
         cursor = min(max(loaded.cursor + self.cursor - start, 0), max(count.number - 1, 0))
-        self._swap(loaded, count, cursor, keep_key=spot.key is not None and loaded.found is None)
+        self._swap(loaded, count, cursor)
         if not count.exact and not self._counts:
             self._counts = True
             pause = min(self._took_s * PAUSE, MOST_PAUSE_S) if same else 0.0
             beside(self, partial(self._count, source, counted=loaded.counted, pause=pause), "count")
-        return False
+        return or_top and loaded.found is None and self._home is not None
 
     async def _count(self, source: Source[Row], *, counted: bool, pause: float) -> None:
         """Count all, however long that takes; as far as that goes at once first."""
@@ -242,7 +249,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
             self.move_to(self.total - 1)
         self.post_message(self.Counted(self))
 
-    def _swap(self, loaded: Loaded[Row], count: Count, cursor: int, *, keep_key: bool) -> None:
+    def _swap(self, loaded: Loaded[Row], count: Count, cursor: int) -> None:
         seen = range(self._top, self._top + self._room + 1)
         before = [self._windows.get(index) for index in seen]
         same_shape = (self.total, self.cursor) == (count.number, cursor)
@@ -260,7 +267,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         self._keep_in_view()
         self._want(self._top)
         if self.current != old_row or not self.total:
-            self._settle(keep_key=keep_key)
+            self._settle()
         elif count != old_count:
             self.post_message(self.Counted(self))
         self.redraw_words()
@@ -268,10 +275,10 @@ class Listing(Inked, Generic[Row], can_focus=True):
     def redraw_words(self) -> None:
         """Draw what stands beside the rows, where that changed."""
 
-    def _settle(self, *, keep_key: bool = False) -> None:
+    def _settle(self) -> None:
         row = self.current
         if row is not None:
-            self._key = self._key if keep_key else self._source.key(row)
+            self._key = self._source.key(row)
         elif not self.total:
             self._key = self._key if self._steered else None
         else:

@@ -12,8 +12,9 @@ from vault.views import Count
 Row = TypeVar("Row")
 T = TypeVar("T")
 
-PLACE_S = 0.05
-"""So long the first rows wait for the place of the cursor's row: among a million hits that may take seconds."""
+PLACE_S, LATE_S = 0.15, 60.0
+"""So long the first rows wait for the place of the cursor's row, among a million hits that may take seconds; and so
+long it is waited for where there are rows to see meanwhile."""
 COUNT_S = 0.02
 """So long they wait for the number of all rows."""
 
@@ -44,14 +45,14 @@ class Loaded(Generic[Row]):
     found: bool | None
 
 
-async def load(source: Source[Row], spot: Spot[Row]) -> Loaded[Row]:
-    """Read what is in sight around the spot. Raises what the source raises."""
+async def load(source: Source[Row], spot: Spot[Row], patience_s: float) -> Loaded[Row]:
+    """Read what is in sight around the spot, whose place is waited for so long. Raises what the source raises."""
     place, found = spot.index, None if spot.key is not None else False
     count: Count | None = None
     if spot.key is not None:
-        done, at = await within(PLACE_S, source.position, spot.key)
+        done, at = await within(patience_s, source.position, spot.key)
         found = at is not None if done else None
-        place = at if at is not None else spot.index if done else 0
+        place = at if at is not None else spot.index
     if place and not found:
         count = await asyncio.to_thread(source.count)
         place = min(place, max(count.number - 1, 0))
