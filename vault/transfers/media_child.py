@@ -6,7 +6,6 @@ that it reads.
 """
 
 import contextlib
-import resource
 import sys
 
 MEMORY_BYTES = 1 << 30
@@ -16,6 +15,8 @@ NOT_INSTALLED = 3
 
 def main() -> int:
     """Print the answer; 3 where the library is not there."""
+    import resource  # here: the desk reads this module's constants, and not every system has it
+
     limits = ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_FSIZE, 0))
     for kind, most in limits:
         with contextlib.suppress(ValueError, OSError):  # not every system has every limit
