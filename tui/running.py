@@ -12,9 +12,10 @@ class RunsEngine(OffersUnlocking):
 
     engine_begun: bool = False
 
-    def on_mount(self) -> None:
-        """After two refreshes: the first is before the mode's screen is there."""
-        self.call_after_refresh(self.call_after_refresh, self._begin_engine)
+    def first_painted(self) -> None:
+        """Begin it."""
+        super().first_painted()
+        self._begin_engine()
 
     async def on_event(self, event: events.Event) -> None:
         """Whoever acts already needs the engine."""

@@ -1,14 +1,13 @@
 """At the desk's start the passphrase is asked for once, when accounts wait for it; and the file is locked when idle."""
 
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.app import App
 
 from tui.beside import beside
 from tui.context import FAULTS, Context
+from tui.first_paint import TellsFirstPaint
 from tui.screens.base import ModeScreen
 from vault.secrets import SEALED_NAME
 
@@ -20,7 +19,7 @@ QUIET_S = 0.5
 IDLE_LOOK_S = 60.0
 
 
-class OffersUnlocking(App[None]):
+class OffersUnlocking(TellsFirstPaint):
     """The desk opens first, whatever is locked; then the passphrase is asked for over it, once.
 
     Not when somebody is at work already: keys on their way must not fall into a field, nor a passphrase into the desk.
@@ -42,9 +41,13 @@ class OffersUnlocking(App[None]):
             overhear(event)
 
     def on_mount(self) -> None:
-        """After the first paint: that is the second refresh."""
+        """From now on it is locked when idle."""
         self.set_interval(IDLE_LOOK_S, self._lock_if_idle)
-        self.call_after_refresh(self.call_after_refresh, partial(beside, self, self._offer, "offer"))
+
+    def first_painted(self) -> None:
+        """Ask, if there is anything to ask for."""
+        super().first_painted()
+        beside(self, self._offer, "offer")
 
     def _lock_if_idle(self) -> None:
         self.context.desk.secrets.lock_if_idle()
