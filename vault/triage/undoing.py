@@ -28,7 +28,7 @@ class Undoing:
     def undo(self, deed: int | None = None) -> str:
         """Undo the latest deed, or the one with that number (`DeedView.id`); what came of it, in words.
 
-        Raises VaultError when there is nothing to undo.
+        Raises VaultError when there is nothing to undo, or nothing of it can be undone any more.
         """
         undone = self._ledger.undoing.undo(self._operator, self._now().timestamp(), deed)
         if undone is None and deed is not None:
@@ -36,7 +36,10 @@ class Undoing:
         if undone is None:
             raise VaultError(f"there is nothing to undo of what {self._operator} did in the last 24 hours")
         self._queued()
-        return f"undone: {undone.words}" + "".join(f"; {words}" for words in _words(undone))
+        words = "; ".join([undone.words, *_words(undone)])
+        if not undone.unqueued + undone.flags + undone.stopped:
+            raise VaultError(f"not undone: {words}")
+        return f"undone: {words}"
 
 
 def _words(undone: Undone) -> list[str]:

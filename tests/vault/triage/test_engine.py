@@ -95,7 +95,7 @@ async def test_two_engines_on_one_ledger_send_once(it: World, desk: Desk) -> Non
 async def test_a_hold_from_elsewhere_stops_one_that_waits(it: World, desk: Desk) -> None:
     other = it.desk()
     with running(desk):
-        desk.releasing.ask([A], 0.6)
+        desk.releasing.ask([A], 30)
         other.flagging.set([A], Flag.HOLD, "court order 12")
         assert await until(lambda: ended(desk)) is ReleaseState.STOPPED
     assert it.emulator.abandon_calls == []
