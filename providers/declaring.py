@@ -105,6 +105,8 @@ class ProviderInfo:
     """What webhooks can be registered for (Capability.SUBSCRIPTIONS); first, that a recording became available."""
     address: Callable[[Mapping[str, Any]], str] = _base_url
     """The address that an account's calls go to, from its options with defaults; "" where none is given."""
+    days_after_release: str = ""
+    """The option that says how many days the service keeps what it was told to let go; "" where nobody knows."""
 
 
 def with_defaults(info: ProviderInfo, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from types import TracebackType
 from providers.emulation import Clock, Loopback
 from providers.models import Delivery
 from providers.sending import Sender, SendingEmulator
-from providers.story import ROOMS, Services, secrets
+from providers.story import ROOMS, SPOILT, Services, secrets
 
 TICK_S = 0.5
 PUBLIC = "https://hooks.studio.example"
@@ -44,6 +44,7 @@ public_url = "{public}"
 [accounts.advice]
 provider = "flexperto"
 base_url = "{flexperto}"
+keep_days_at_service = 6
 poll_s = 3
 
 [accounts.agents]
@@ -79,7 +80,7 @@ class Demo:
     """The services, served while the context is entered.
 
     `folder`: where everything lies; without one a temporary folder is made, and removed at the end. `hook_secret`
-    makes the secrets in the receiver's addresses; `chance` picks its port.
+    makes the secrets in the receiver's addresses; `chance` picks its port. `decays`: the disk spoils one held file.
 
     What the services sent before is saved in the accounts' spool folders, where a sync takes it in. What they send
     from then on goes to the receiver that the configuration describes, and to the spool folder when nobody takes it.
@@ -91,6 +92,8 @@ class Demo:
         now: Clock = time.time,
         hook_secret: Callable[[], str] = lambda: token_urlsafe(32),
         chance: random.Random | None = None,
+        *,
+        decays: bool = False,
     ) -> None:
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="reeldesk-demo-")) if folder is None else folder.absolute()
@@ -104,6 +107,7 @@ class Demo:
         self._sender = Sender(now=now, fronts=self._fronts)
         self._sending: set[asyncio.Task[None]] = set()
         self._saved = 0
+        self._decays = decays
 
     @property
     def hooks(self) -> dict[str, str]:
@@ -168,6 +172,8 @@ class Demo:
     def _tick(self) -> None:
         while not self._ended.wait(TICK_S):
             self._net.call(self._begin_sending)
+            if self._decays:
+                self._decays = not spoil(self.folder / "vault", SPOILT)
 
     def _begin_sending(self) -> None:
         """Have every service send what is due by now, without waiting for a receiver. On the emulators' loop."""
@@ -227,6 +233,20 @@ def free_port(chance: random.Random) -> int:
             sock.bind(("127.0.0.1", port))
             return port
     raise OSError("no free port")
+
+
+def spoil(vault: Path, conference: str) -> bool:
+    """Change a byte of a conference's held archive, as a bad disk does: nothing tells of it. False: it is not held."""
+    for path in vault.rglob("*.zip"):
+        if f"[{conference}]" not in path.parent.name:
+            continue
+        with contextlib.suppress(OSError), path.open("r+b") as file:
+            file.seek(path.stat().st_size // 2)
+            byte = file.read(1)
+            file.seek(-1, 1)
+            file.write(bytes([byte[0] ^ 0xFF]))
+            return True
+    return False
 
 
 def save_delivery(folder: Path, name: str, delivery: Delivery) -> None:

@@ -56,6 +56,12 @@ _ARCHIVES = (
     ("Old advice call, January", "EXPIRED", 300.0),
     ("Old advice call, February", "EXPIRED", 420.0),
 )
+_PARTS = ("Loan contract, three parts",) * 3
+"""Archives of one conference, which is abandoned as a whole."""
+_LAST_MINUTES_S = 240.0
+"""What is left of an archive that somebody abandoned almost three days ago."""
+SPOILT = "conf-0015"
+"""The conference whose held archive a bad disk spoils, in a demo that decays."""
 _AGENTS = (
     ("Sprint planning", 3.0),
     ("Kundentermin: Müller & Söhne", 6.0),
@@ -149,6 +155,16 @@ def _tell_flexperto(service: FlexpertoEmulator, hook: str) -> None:
             archive.enter(status, now - (hours - 2) * HOUR)
         elif status != "AVAILABLE":
             service.set_status(archive.id, status)
+    for number, title in enumerate(_PARTS, len(_ARCHIVES) + 1):
+        service.add_archive(
+            f"arc-{number:04d}",
+            f"conf-{len(_ARCHIVES) + 1:04d}",
+            title=title,
+            started_at=now - 22 * HOUR,
+            expert=_EXPERTS[0],
+            participants=_PEOPLE[:2],
+        ).enter("AVAILABLE", now - 22 * HOUR + 2_460)
+    service.archives["arc-0022"].enter("ABANDONED", now - service.expiration_s + _LAST_MINUTES_S)
     _tell_what_becomes_available(service, hook)
     # One states a wrong checksum, one breaks off half-way, once.
     service.archives["arc-0011"].stated_sha256 = "0" * 64

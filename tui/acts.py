@@ -1,15 +1,18 @@
-"""What the desk does with assets: queue, verify, release, cancel, pause. Each says what came of it, with reasons."""
+"""What the desk does with transfers: queue, cancel, pause, sync. Each says what came of it, with reasons."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from providers.models import AssetId
 from tui import label
 from tui.context import FAULTS, Context, words_of
-from tui.label import plain
 from vault import rules
-from vault.views import AssetView, LocalState, TransferState, TransferView
+from vault.views import AssetView, TransferState, TransferView
+
+if TYPE_CHECKING:
+    from vault.triage.views import DeedView
 
 Say = Callable[[str, str], None]
 NOT_UNDER_WAY = "no transfer of it is under way"
@@ -22,6 +25,8 @@ class Acts:
         self._context = context
         self._say = say
         self.undone: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self.deed: DeedView | None = None
+        """The last deed in the ledger, as last read: done before this desk was opened, it can be taken back, too."""
 
     # Queue -------------------------------------------------------------------------------------------------------
 
@@ -32,15 +37,11 @@ class Acts:
         queued = await self._context.read(desk.enqueue, wanted) if wanted else ()
         reasons = [reason for asset in assets if (reason := rules.why_not_fetch(asset))]
         if queued:
-            self.undone.append((f"the queueing of {label.count(len(queued), 'asset')}", lambda: self._unqueue(queued)))
+            self.note_deed()
             skipped = f"; {len(reasons)} not: {most_common(reasons)}" if reasons else ""
             self._say(f"queued {label.count(len(queued), 'asset')}{skipped}", "good")
         else:
             self._say(f"nothing queued: {most_common(reasons) or 'no assets are known of it'}", "warn")
-
-    async def _unqueue(self, queued: Iterable[AssetId]) -> None:
-        for identity in queued:
-            await self._context.read(self._context.desk.cancel, identity)
 
     async def cancel(self, identities: Sequence[AssetId]) -> None:
         """Cancel the transfers among them."""
@@ -70,11 +71,28 @@ class Acts:
         wanted = set(identities)
         return [view for view in self._context.engine.snapshot().transfers if view.asset in wanted]
 
+    # Taking back -------------------------------------------------------------------------------------------------
+
+    def note_deed(self) -> None:
+        """What was just done is in the ledger's list of deeds: `u` takes it back from there."""
+        self.undone.append(("", self._undo_deed))
+
+    async def _undo_deed(self) -> None:
+        undoing = self._context.desk.undoing
+        self._say(await self._context.read(undoing.undo), "")
+        self.deed = await self._context.read(undoing.last)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back."""
+        return bool(self.undone or self.deed)
+
     async def undo(self) -> None:
-        """Take the last thing back."""
-        words, back = self.undone.pop()
+        """Take the last thing back; at last what was done before this desk was opened."""
+        words, back = self.undone.pop() if self.undone else ("", self._undo_deed)
         await back()
-        self._say(f"took back {words}", "")
+        if words:
+            self._say(f"took back {words}", "")
 
     # Sync --------------------------------------------------------------------------------------------------------
 
@@ -95,77 +113,6 @@ class Acts:
         except FAULTS as error:
             return words_of(error), True
         return f"{report.meetings} known, {report.new} new. {report.words}".strip(), False
-
-    # Proof -------------------------------------------------------------------------------------------------------
-
-    async def verify(self, assets: Sequence[AssetView]) -> None:
-        """Read each file again, and say how many are still what was proven."""
-        held = [asset for asset in assets if not rules.why_not_verify(asset)]
-        if not held:
-            reasons = [rules.why_not_verify(asset) for asset in assets]
-            self._say(f"nothing to verify: {most_common(reasons) or 'no assets are known of it'}", "warn")
-            return
-        good, wrong = 0, []
-        for place, asset in enumerate(held, start=1):
-            self._say(f"reading {place} of {label.count(len(held), 'file')} again: {plain(asset.title)}", "info")
-            fault = await self._verify_one(asset.identity)
-            if fault:
-                wrong.append(f"{asset.identity.kind} of {plain(asset.title)}: {fault}")
-            else:
-                good += 1
-        if wrong:
-            self._say(f"{len(wrong)} of {label.count(len(held), 'file')} not as proven: {wrong[0]}", "bad")
-        else:
-            self._say(f"{label.count(good, 'file')} read again: as proven; the pane names each check", "good")
-
-    async def _verify_one(self, identity: AssetId) -> str:
-        try:
-            found = await self._context.ask(lambda desk: desk.verify(identity))
-        except FAULTS as error:
-            return words_of(error)
-        return "" if found.state is LocalState.HELD else found.words
-
-    # Release -----------------------------------------------------------------------------------------------------
-
-    def releasable(self, assets: Iterable[AssetView]) -> tuple[list[AssetView], list[str]]:
-        """What may be released now, and why the rest may not."""
-        free, reasons = [], []
-        for asset in assets:
-            reason = rules.why_not_release(asset, self._context.desk.capabilities(asset.identity.account))
-            if reason:
-                reasons.append(reason)
-            else:
-                free.append(asset)
-        return free, reasons
-
-    def release_lines(self, assets: Sequence[AssetView]) -> list[str]:
-        """What the dialog says: what the service will delete, and when."""
-        lines = []
-        for asset in assets:
-            when = f"deletes it by {label.when(asset.deadline)}" if asset.deadline else "says not when it deletes it"
-            lines.append(f"{plain(asset.title)}: {asset.identity.kind}, {label.size(asset.size)}")
-            lines.append(f"  the service {when}")
-            lines.append(f"  kept here: {plain(asset.path)}")
-        lines += ["", "Each file is read again and compared with its proof before the service is told."]
-        lines.append("This cannot be taken back.")
-        return lines
-
-    async def release(self, assets: Sequence[AssetView]) -> None:
-        """Release each; stop at nothing, say what failed."""
-        done, wrong = 0, []
-        for asset in assets:
-            identity = asset.identity
-            self._say(f"releasing {plain(asset.title)}: reading its file first", "info")
-            try:
-                await self._context.ask(lambda desk, identity=identity: desk.release(identity))  # type: ignore[misc]  # bound early on purpose
-            except FAULTS as error:
-                wrong.append(f"{plain(asset.title)}: {words_of(error)}")
-            else:
-                done += 1
-        if wrong:
-            self._say(f"released {done}, not released {len(wrong)}: {wrong[0]}", "bad")
-        else:
-            self._say(f"released {label.count(done, 'asset')}; a receipt is in the custody trail", "good")
 
 
 def most_common(reasons: Sequence[str]) -> str:

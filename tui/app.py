@@ -15,9 +15,9 @@ from textual.widgets import Input
 
 from styles import SHEETS
 from styles.themes import NO_COLOR, THEMES, variables_for_others
-from tui.commands import keymap_problems
 from tui.context import Context
 from tui.guard import AsciiSigns, ControlGuard, crash_report, terminal_is_gone, tolerate_old_mouse
+from tui.keymaps import keymap_problems
 from tui.label import ASCII, glyphs_for
 from tui.leaving import HandOver, Leaving
 from tui.quitting import LeavesDesk
@@ -157,7 +157,7 @@ class DeskApp(WiredApp, RunsEngine, LeavesDesk):
         """The screen of the mode, whatever lies over it; None while the desk begins or ends."""
         if not self.is_running:
             return None  # While it closes, widgets go one by one.
-        return next((s for s in self.screen_stack if isinstance(s, ModeScreen) and s.is_mounted), None)
+        return next((s for s in reversed(self.screen_stack) if isinstance(s, ModeScreen) and s.is_mounted), None)
 
     def _poll(self) -> None:
         if not self.is_headless and terminal_is_gone():

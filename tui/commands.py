@@ -1,6 +1,6 @@
 """Every action of the desk, once: from here come the bindings, the key line, the help and the palette."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from textual.binding import Binding
@@ -15,6 +15,12 @@ ACCOUNTS = frozenset({"accounts"})
 FORM = frozenset({"account-form"})
 SECRETS = frozenset({"secrets"})
 """Screens over mode 6: an account's form, and its secrets."""
+RISK = frozenset({"risk"})
+RECONCILE = frozenset({"reconcile"})
+"""Screens over mode 1: what will be lost first; service, ledger and disk side by side."""
+OVER = SECRETS | RISK | RECONCILE
+TRIAGE = DESK | RISK
+"""Where recordings are decided about, one by one or marked together."""
 LISTS = frozenset({"list"})
 """Bound by the widgets that have a cursor, on whatever screen they are."""
 
@@ -65,7 +71,7 @@ def _c(
 
 
 _MOVE, _SEE, _ACT, _GO, _FORM = "Move", "See", "Act", "Go", "Form"
-_RECORDED = DESK | TRANSFERS
+_RECORDED = TRIAGE | TRANSFERS
 
 COMMANDS: tuple[Command, ...] = (
     _c("move.down", "j,down", "Down", "One line down.", LISTS, _MOVE),
@@ -81,23 +87,47 @@ COMMANDS: tuple[Command, ...] = (
         "asset.fetch",
         "d",
         "Download",
-        "Queue every asset of the marked meetings, or of the current one; in the pane, one asset.",
-        DESK,
+        "Queue every asset of what is marked, or of the current line; in the pane, one asset.",
+        TRIAGE,
         _ACT,
         1,
     ),
-    _c("asset.verify", "v", "Verify", "Read the held files again and compare them with their proof.", DESK, _ACT, 2),
-    _c("asset.release", "A", "Release", "Let the service delete what is proven here. Asks first.", DESK, _ACT, 3),
-    _c("list.mark", "space", "Mark", "Mark or unmark the current meeting and go on.", DESK, _ACT, 9),
+    _c(
+        "asset.verify",
+        "v",
+        "Verify",
+        "Read the held files again and compare them with their proof; x stops it.",
+        TRIAGE,
+        _ACT,
+        2,
+    ),
+    _c(
+        "asset.release",
+        "A",
+        "Release",
+        "Let the service delete what is proven here, after a time of grace. Asks first.",
+        TRIAGE,
+        _ACT,
+        3,
+    ),
+    _c("flag.want", "W", "Want", "Flag: it is to be fetched.", TRIAGE, _ACT, 21),
+    _c("flag.skip", "X", "Skip", "Flag: it is not needed here; leave it to the service.", TRIAGE, _ACT, 6),
+    _c("flag.forget", "F", "Forget", "Flag: say no more of it; it is at risk no more.", TRIAGE, _ACT, 22),
+    _c("flag.hold", "H", "Hold", "Flag: the service is never told to delete it.", TRIAGE, _ACT, 6),
+    _c("flag.note", "e", "Flag and note", "Choose a flag and write a note with it, or take it away.", TRIAGE, _ACT, 23),
+    _c("asset.packet", "E", "Packet", "Write a custody packet: files, records, trail, and a page.", TRIAGE, _ACT, 24),
+    _c("list.compare", "c", "Compare", "Service, ledger and disk side by side.", TRIAGE, _SEE, 19),
+    _c("list.mark", "space", "Mark", "Mark or unmark the current line and go on.", TRIAGE, _ACT, 9),
     _c(
         "list.mark-range",
         "M,ctrl+@",
         "Mark range",
-        "Mark all from the meeting that was marked last to this one (ctrl+space does so, too).",
-        DESK,
+        "Mark all from the line that was marked last to this one (ctrl+space does so, too).",
+        TRIAGE,
         _ACT,
     ),
-    _c("list.unmark", "U", "Unmark all", "Take every mark away.", DESK, _ACT),
+    _c("list.mark-all", "asterisk,ctrl+a", "Mark all", "Mark all that is listed.", TRIAGE, _ACT, 20),
+    _c("list.unmark", "U", "Unmark all", "Take every mark away.", TRIAGE, _ACT),
     _c("transfer.cancel", "x", "Cancel", "Cancel the transfer.", _RECORDED, _ACT, 10),
     _c("transfer.pause", "p", "Pause", "Pause the transfer, or let it go on.", _RECORDED, _ACT, 11),
     _c("transfer.retry", "t", "Retry", "Try an ended transfer again.", TRANSFERS, _ACT, 3),
@@ -113,7 +143,13 @@ COMMANDS: tuple[Command, ...] = (
     _c("transfer.later", "J", "Later", "Move the transfer down in the queue.", TRANSFERS, _ACT, 18),
     _c("transfer.sooner", "K", "Sooner", "Move the transfer up in the queue.", TRANSFERS, _ACT, 12),
     _c(
-        "sync", "r", "Sync", "Ask the services now: the selected account, or all.", DESK | TRANSFERS | ACCOUNTS, _ACT, 7
+        "sync",
+        "r",
+        "Sync",
+        "Ask the services now: the selected account, or all.",
+        TRIAGE | TRANSFERS | ACCOUNTS,
+        _ACT,
+        7,
     ),
     _c(
         "list.filter",
@@ -129,13 +165,14 @@ COMMANDS: tuple[Command, ...] = (
     _c("list.sort", "s", "Sort", "Sort by start, title, state, size, deadline, account in turn.", DESK, _SEE, 8),
     _c("list.reverse", "S", "Reverse", "Turn the order round.", DESK, _SEE),
     _c("list.faults", "f", "Faults", "Show only where something is wrong.", DESK, _SEE, 6),
-    _c("list.risk", "R", "At risk", "Show only what is not held here and has a deadline.", DESK, _SEE, 5),
+    _c("list.risk", "R", "At risk", "What will be lost first, of all accounts.", DESK, _SEE, 3),
+    _c("risk.desk", "R", "Desk", "Back to the desk.", RISK, _SEE, 25),
     _c(
         "account.previous",
         "left_square_bracket",
         "Before",
         "The account (or room) before.",
-        EVERYWHERE - TRANSFERS - ACCOUNTS,
+        (EVERYWHERE | RISK) - TRANSFERS - ACCOUNTS,
         _SEE,
     ),
     _c(
@@ -143,15 +180,26 @@ COMMANDS: tuple[Command, ...] = (
         "right_square_bracket,a",
         "Next account",
         "The next account (or room).",
-        EVERYWHERE - TRANSFERS - ACCOUNTS,
+        (EVERYWHERE | RISK) - TRANSFERS - ACCOUNTS,
         _SEE,
         14,
     ),
-    _c("show.raw", "w", "Raw", "Show the record as the service gave it, secrets redacted.", DESK | WEBHOOKS, _SEE, 12),
+    _c("show.raw", "w", "Raw", "The record as the service gave it, secrets redacted.", TRIAGE | WEBHOOKS, _SEE, 12),
     _c("asset.link", "o", "Link", "Send the link to the terminal's clipboard and show it.", DESK, _SEE, 13),
     _c("asset.copy", "y", "Copy", "Choose what to send to the terminal's clipboard.", _RECORDED, _SEE, 13),
-    _c("undo", "u", "Undo", "Take the last queueing or marking back.", DESK, _ACT, 15),
-    _c("repeat", ".", "Repeat", "Do the last action again, here.", DESK, _ACT, 16),
+    _c(
+        "undo",
+        "u",
+        "Undo",
+        "Take the last queueing, mark or flag back, or stop a release in its time of grace.",
+        TRIAGE,
+        _ACT,
+        15,
+    ),
+    _c("repeat", ".", "Repeat", "Do the last action again, here.", TRIAGE, _ACT, 16),
+    _c("reconcile.fix", "m", "Mend", "Do what mends the current difference.", RECONCILE, _ACT, 1),
+    _c("reconcile.again", "r", "Again", "Compare again.", RECONCILE, _ACT, 2),
+    _c("reconcile.stop", "x", "Stop", "Stop comparing.", RECONCILE, _ACT, 3),
     _c("room.refresh", "r", "Refresh", "Ask for the room's catch-up now.", ROOMS, _ACT, 1),
     _c("room.copy", "y", "Copy", "Send the shown text to the terminal's clipboard.", ROOMS, _SEE, 3),
     _c("room.live", "l", "Latest", "Leave the history: back to the latest text.", ROOMS, _SEE, 2),
@@ -248,37 +296,37 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _c("secret.passphrase", "P", "Passphrase", "Give the sealed file another passphrase.", SECRETS, _ACT, 23),
     _c("demo", "D", "Demo", "Leave for the demo: five emulated services, nothing of yours.", DESK | ACCOUNTS, _GO),
-    _c("mode.desk", "1", "Desk", "Meetings and their recordings.", EVERYWHERE | SECRETS, _GO),
-    _c("mode.transfers", "2", "Transfers", "The queue, running and ended.", EVERYWHERE | SECRETS, _GO),
-    _c("mode.rooms", "3", "Rooms", "Catch-ups of running calls (ProCONF).", EVERYWHERE | SECRETS, _GO),
-    _c("mode.notifications", "4", "Notifications", "The recording notifications (Temasys).", EVERYWHERE | SECRETS, _GO),
-    _c("mode.webhooks", "5", "Webhooks", "What the services announce to us.", EVERYWHERE | SECRETS, _GO),
-    _c("mode.accounts", "6", "Accounts", "Accounts, credentials and their last errors.", EVERYWHERE | SECRETS, _GO),
+    _c("mode.desk", "1", "Desk", "Meetings and their recordings.", EVERYWHERE | OVER, _GO),
+    _c("mode.transfers", "2", "Transfers", "The queue, running and ended.", EVERYWHERE | OVER, _GO),
+    _c("mode.rooms", "3", "Rooms", "Catch-ups of running calls (ProCONF).", EVERYWHERE | OVER, _GO),
+    _c("mode.notifications", "4", "Notifications", "The recording notifications (Temasys).", EVERYWHERE | OVER, _GO),
+    _c("mode.webhooks", "5", "Webhooks", "What the services announce to us.", EVERYWHERE | OVER, _GO),
+    _c("mode.accounts", "6", "Accounts", "Accounts, credentials and their last errors.", EVERYWHERE | OVER, _GO),
     _c(
         "back",
         "escape",
         "Back",
         "Leave an input, clear the filter, then the marks, then go back.",
-        EVERYWHERE | SECRETS,
+        EVERYWHERE | OVER,
         _GO,
     ),
-    _c("help", "question_mark", "Help", "All keys and signs.", EVERYWHERE | SECRETS, _GO, 90),
-    _c("palette", "ctrl+p", "Palette", "Find an action by its words.", EVERYWHERE | SECRETS, _GO, 92, priority=True),
+    _c("help", "question_mark", "Help", "All keys and signs.", EVERYWHERE | OVER, _GO, 90),
+    _c("palette", "ctrl+p", "Palette", "Find an action by its words.", EVERYWHERE | OVER, _GO, 92, priority=True),
     _c(
         "line.rate",
         "",
         "Line's rate",
         "Show (or hide) in the status line how many bytes a second the desk sends to the terminal.",
-        EVERYWHERE | SECRETS,
+        EVERYWHERE | OVER,
         _SEE,
     ),
-    _c("redraw", "ctrl+l", "Redraw", "Write the whole screen again.", EVERYWHERE | SECRETS, _SEE),
+    _c("redraw", "ctrl+l", "Redraw", "Write the whole screen again.", EVERYWHERE | OVER, _SEE),
     _c(
         "theme",
         "",
         "Theme",
         "Go to the next theme: dark, light, the terminal's own colours.",
-        EVERYWHERE | SECRETS,
+        EVERYWHERE | OVER,
         _SEE,
     ),
     _c(
@@ -286,7 +334,7 @@ COMMANDS: tuple[Command, ...] = (
         "q,ctrl+q,ctrl+c",
         "Quit",
         "Leave; asks what becomes of running transfers.",
-        EVERYWHERE | SECRETS,
+        EVERYWHERE | OVER,
         _GO,
         91,
     ),
@@ -310,6 +358,7 @@ _NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "slash": "/",
+    "asterisk": "*",
     "full_stop": ".",
     "escape": "esc",
     "pagedown": "pgdn",
@@ -327,27 +376,3 @@ def spoken(keys: str) -> str:
 def keys_of(command: Command, keymap: Mapping[str, str]) -> str:
     """The command's keys, after a person's own keymap."""
     return keymap.get(command.id, command.keys)
-
-
-def keymap_problems(keymap: Mapping[str, str]) -> tuple[str, ...]:
-    """What is wrong with a person's keymap, in words: unknown ids, and keys that two commands would share."""
-    problems = [f"no command is called {name!r}" for name in keymap if name not in BY_ID]
-    for place in sorted(EVERYWHERE):
-        problems += _clashes(place, (*on(place), *on("list")), keymap)
-    return tuple(dict.fromkeys(problems))
-
-
-def _clashes(place: str, commands: Iterable[Command], keymap: Mapping[str, str]) -> list[str]:
-    taken: dict[str, str] = {}
-    problems = []
-    for command in commands:
-        for key in keys_of(command, keymap).split(","):
-            name = key.strip()
-            if name and taken.setdefault(name, command.id) != command.id and not _nested(taken[name], command.id):
-                problems.append(f"on {place}, {spoken(name)} is both {taken[name]} and {command.id}")
-    return problems
-
-
-def _nested(one: str, other: str) -> bool:
-    # Enter edits the form only where no list has the cursor: the list's own binding comes first.
-    return {one, other} == {"move.open", "form.edit"}

@@ -10,7 +10,7 @@ from tui.widgets.ink import Line, wrap
 from tui.widgets.lines import Row
 from vault.options import UNCHECKED
 from vault.proof import Outcome, Proof
-from vault.views import AccountView, AssetView, Event, LocalState, MeetingView, TransferState, TransferView
+from vault.views import AccountView, AssetView, LocalState, MeetingView, TransferState, TransferView
 
 _OUTCOMES = {
     Outcome.PASSED: ("passed", "good"),
@@ -19,6 +19,8 @@ _OUTCOMES = {
     Outcome.UNREADABLE: ("could not be read", "warn"),
 }
 _INDENT = 2
+More = tuple[list[Row], list[Row]]
+"""Lines about an asset: what was decided, what happened."""
 OURS = "this desk"
 """Who runs what this process runs."""
 
@@ -53,9 +55,12 @@ def heading(text: str, width: int, glyphs: Glyphs) -> list[Row]:
 
 
 def meeting_rows(
-    view: MeetingView, asset: AssetView | None, trail: tuple[Event, ...], width: int, glyphs: Glyphs, now: datetime
+    view: MeetingView, asset: AssetView | None, more: More, width: int, glyphs: Glyphs, now: datetime
 ) -> list[Row]:
-    """The metadata pane: the meeting, its assets as entries of the cursor, and the chosen asset in full."""
+    """The metadata pane: the meeting, its assets as entries of the cursor, and the chosen asset in full.
+
+    `more`: what was decided about that asset, and what happened to it.
+    """
     rows = [Row(((part, "strong"),)) for part in wrap(plain(view.title) or plain(view.meeting), width)]
     rows += fields(
         (
@@ -74,7 +79,7 @@ def meeting_rows(
     for each in view.assets:
         rows.append(Row(asset_line(each, glyphs, now), each.identity))
     if asset is not None:
-        rows += asset_rows(asset, trail, width, glyphs, now)
+        rows += asset_rows(asset, more, width, glyphs, now)
     rows += heading("Known from", width, glyphs)
     rows += words(view.origin or "the service did not say", width)
     rows += fields((("first", label.when(view.first_seen)), ("last", label.when(view.last_seen))), width)
@@ -91,13 +96,15 @@ def asset_line(asset: AssetView, glyphs: Glyphs, now: datetime) -> Line:
     return (*state_cell(asset.state, asset.local, glyphs), (f" {name}", ""), *tail)
 
 
-def asset_rows(asset: AssetView, trail: tuple[Event, ...], width: int, glyphs: Glyphs, now: datetime) -> list[Row]:
+def asset_rows(asset: AssetView, more: More, width: int, glyphs: Glyphs, now: datetime) -> list[Row]:
     """All that is known of one asset."""
+    decided, happened = more
     rows = heading(str(asset.identity.kind), width, glyphs)
     says = f"{asset.state} ({plain(asset.provider_state)})" if asset.provider_state else str(asset.state)
     rows += fields((("service", says), ("here", str(asset.local))), width)
     rows += field("error", asset.error, width, "bad")
     rows += field("warning", asset.warning, width, "warn")
+    rows += decided
     if asset.deadline is not None:
         left = f"{label.when(asset.deadline)} ({label.slack(asset.deadline, now)})"
         rows += field("deleted", left, width, label.slack_ink(asset.deadline, now))
@@ -113,11 +120,7 @@ def asset_rows(asset: AssetView, trail: tuple[Event, ...], width: int, glyphs: G
         width,
     )
     rows += proof_rows(asset.proof, width, glyphs)
-    rows += heading("Custody", width, glyphs)
-    if not trail:
-        rows += words("nothing happened to it here yet", width, "dim")
-    for event in trail:
-        rows += field(label.when_short(event.at), f"{event.what}: {event.words}" if event.words else event.what, width)
+    rows += happened
     rows += _details("Asset", asset.details, width, glyphs)
     rows += _details("Found again by", asset.locator, width, glyphs)
     return rows

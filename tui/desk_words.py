@@ -9,9 +9,19 @@ from tui.acts import NOT_UNDER_WAY, Acts, most_common
 from tui.context import Context
 from tui.label import plain
 from tui.rows import next_try, progress_words, wait_words, words_now
+from tui.triage_acts import NEVER_HELD
 from tui.widgets.ink import Line
 from vault import rules
-from vault.views import AccountView, AssetView, Count, Coverage, MeetingView, Query, TransferState, TransferView
+from vault.views import (
+    AccountView,
+    AssetView,
+    Count,
+    Coverage,
+    MeetingView,
+    Query,
+    TransferState,
+    TransferView,
+)
 
 if TYPE_CHECKING:
     from tui.widgets.table import Table
@@ -116,36 +126,26 @@ def why_not_demo(command: str, context: Context) -> str:
     )
 
 
-def why_not_desk(
-    command: str, context: Context, table: "Table[Any]", assets: Sequence[AssetView], acts: Acts, *, again: bool
-) -> str:
+def why_not_desk(command: str, context: Context, table: "Table[Any]", assets: Sequence[AssetView], acts: Acts) -> str:
     """Why a command of the desk cannot act now; "" when it can or is not one of these."""
     if command == "demo":
         return why_not_demo(command, context)
-    if command == "undo":
-        return "" if acts.undone else "there is nothing to take back"
-    if command == "repeat":
-        return "" if again else "nothing was done yet that could be done again"
-    if command == "list.unmark":
-        return "" if table.marks else "nothing is marked"
-    if command == "list.mark-range":
-        return "" if table.has_anchor else "no range begins yet: space marks where it does"
-    if command == "list.mark":
-        return "" if table.current is not None else "there is no meeting to mark"
     if command == "sync":
         return "" if context.desk.config.accounts else "there is no account to ask"
-    if not command.startswith(("asset.", "transfer.", "show.")):
+    if not command.startswith(("asset.", "transfer.", "show.", "flag.")):
         return ""
     if not table.total:
         return "there is no meeting here"
     if command == "asset.link":
         return "" if any(asset.link for asset in assets) else NO_LINK
-    if table.marks and command in ("asset.fetch", "asset.verify", "asset.release"):
+    if table.marks and command.startswith(("asset.fetch", "asset.verify", "asset.release", "asset.packet", "flag.")):
         return ""  # The marked ones are looked at one by one when the key is pressed.
-    return _why_not_assets(command, context, assets, acts)
+    return why_not_assets(command, context, assets, acts)
 
 
-def _why_not_assets(command: str, context: Context, assets: Sequence[AssetView], acts: Acts) -> str:
+def why_not_assets(command: str, context: Context, assets: Sequence[AssetView], acts: Acts) -> str:
+    """Why a command cannot act on any of these assets; "" when it can on one."""
+    desk = context.desk
     if not assets:
         return "" if command == "show.raw" else "no asset of it is known yet"
     if command == "asset.fetch":
@@ -156,7 +156,9 @@ def _why_not_assets(command: str, context: Context, assets: Sequence[AssetView],
     elif command == "asset.verify":
         reasons = [rules.why_not_verify(asset) for asset in assets]
     elif command == "asset.release":
-        reasons = acts.releasable(assets)[1]
+        reasons = [rules.why_not_release(asset, desk.capabilities(asset.identity.account)) for asset in assets]
+    elif command == "asset.packet":
+        reasons = ["" if asset.proof is not None else NEVER_HELD for asset in assets]
     elif command in ("transfer.cancel", "transfer.pause"):
         moving = any(not view.state.ended for view in acts.transfers(asset.identity for asset in assets))
         return "" if moving else NOT_UNDER_WAY

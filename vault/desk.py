@@ -6,7 +6,7 @@ Reads and queue verbs are quick and may come from any thread. The async use case
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Unpack
 
@@ -218,6 +218,12 @@ class Desk:
         """What an account can do; nothing when it is not configured (any more)."""
         known = self.config.accounts.get(account)
         return registry.info(known.settings.provider).capabilities if known else frozenset()
+
+    def kept_after_release(self, account: str) -> timedelta | None:
+        """How long the service keeps what it was told to let go, as the account is set up; None: nobody knows."""
+        known = self.config.accounts.get(account)
+        option = registry.info(known.settings.provider).days_after_release if known else ""
+        return timedelta(days=float(known.settings.options[option])) if known and option else None
 
     def accounts(self) -> tuple[AccountView, ...]:
         """The configured accounts, with what the ledger knows of each."""

@@ -53,6 +53,7 @@ INFO = ProviderInfo(
     ),
     topics=("communication.archives.archive.available", "communication.conferences.conference.close"),
     found_by="the tenant lists its archives; webhooks announce the ones that become available",
+    days_after_release="abandon_days",
 )
 
 

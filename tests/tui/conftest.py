@@ -12,6 +12,14 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who works where, and how much room there is, stand in pictures."""
+    monkeypatch.setattr("vault.desk.this_process", lambda: "anna@desk")
+    monkeypatch.setattr("vault.ledger.this_process", lambda: "anna@desk")
+    monkeypatch.setattr("vault.risk.free_bytes", lambda folder: 64_000_000_000)
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[StageEngine]:
     """A filled desk with two transfers under way, always in the same folder name's worth of characters."""

@@ -5,9 +5,12 @@ import pytest
 from tests.tui.stage import StageEngine, app_on
 from tests.tui.walk import ready, seen
 from tui.app import SCREENS
-from tui.commands import BY_ID, COMMANDS, EVERYWHERE, bindings, keymap_problems, keys_of, on, spoken
+from tui.commands import BY_ID, COMMANDS, EVERYWHERE, OVER, bindings, keys_of, on, spoken
+from tui.keymaps import keymap_problems
 from tui.screens.help import HelpScreen
 from tui.screens.palette import PaletteScreen
+from tui.screens.reconcile import ReconcileScreen
+from tui.screens.risk import RiskScreen
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 
@@ -17,7 +20,9 @@ DESIGNED = {  # the keys of the design, by what they do
     "asset.release": "A", "transfer.cancel": "x", "transfer.pause": "p", "sync": "r", "list.filter": "/",
     "back": "escape", "list.sort": "s", "list.faults": "f", "list.risk": "R", "asset.link": "o", "asset.copy": "y",
     "undo": "u", "repeat": ".", "help": "question_mark", "palette": "ctrl+p", "quit": "q", "mode.desk": "1",
-    "mode.transfers": "2", "mode.rooms": "3", "mode.notifications": "4", "mode.webhooks": "5", "mode.accounts": "6",
+    "mode.transfers": "2", "flag.want": "W", "flag.skip": "X", "flag.forget": "F", "flag.hold": "H",
+    "list.mark-all": "asterisk", "list.compare": "c", "asset.packet": "E",
+    "mode.rooms": "3", "mode.notifications": "4", "mode.webhooks": "5", "mode.accounts": "6",
 }  # fmt: skip
 
 
@@ -34,7 +39,7 @@ def test_the_keys_are_those_of_the_design() -> None:
         assert key in BY_ID[name].keys.split(","), name
 
 
-@pytest.mark.parametrize("place", sorted(EVERYWHERE))
+@pytest.mark.parametrize("place", sorted(EVERYWHERE | OVER))
 def test_no_key_means_two_things_on_a_screen(place: str) -> None:
     keys = Counter(key for command in on(place) for key in command.keys.split(",") if key)
     assert [key for key, number in keys.items() if number > 1] == []
@@ -47,7 +52,7 @@ def test_letters_and_digits_are_never_taken_from_an_input() -> None:
             assert all(key.startswith("ctrl+") for key in command.keys.split(",")), command.id
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.MODE)
+@pytest.mark.parametrize("screen", [*SCREENS, RiskScreen, ReconcileScreen], ids=lambda screen: screen.MODE)
 def test_every_command_of_a_screen_has_a_method(screen: type) -> None:
     for command in on(screen.MODE):  # type: ignore[attr-defined]  # a ModeScreen
         assert callable(getattr(screen, command.method, None)), command.id
@@ -64,10 +69,11 @@ def test_bindings_carry_the_ids_for_a_keymap() -> None:
 
 
 def test_a_keymap_that_clashes_or_names_nothing_is_told() -> None:
-    assert keymap_problems({"asset.fetch": "F"}) == ()
-    assert "no command is called 'asset.fetsch'" in keymap_problems({"asset.fetsch": "F"})
-    (problem,) = keymap_problems({"asset.fetch": "v"})
-    assert "asset.fetch and asset.verify" in problem
+    assert keymap_problems({"asset.fetch": "Z"}) == ()
+    assert "no command is called 'asset.fetsch'" in keymap_problems({"asset.fetsch": "Z"})
+    problems = keymap_problems({"asset.fetch": "v"})
+    assert [problem.partition(",")[0] for problem in problems] == ["on desk", "on risk"]
+    assert all("asset.fetch and asset.verify" in problem for problem in problems)
 
 
 def test_keys_are_spoken_as_they_are_typed() -> None:
@@ -77,13 +83,13 @@ def test_keys_are_spoken_as_they_are_typed() -> None:
 
 
 async def test_a_person_s_own_key_acts_and_is_shown(engine: StageEngine) -> None:
-    async with app_on(engine, keymap={"list.faults": "F"}).run_test(size=(120, 36)) as pilot:
+    async with app_on(engine, keymap={"list.faults": "Z"}).run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
-        await pilot.press("F")
+        await pilot.press("Z")
         assert screen.query_now.faults
         await pilot.press("f")
         assert screen.query_now.faults
-        assert " F Faults" in seen(pilot)
+        assert " Z Faults" in seen(pilot)
 
 
 async def test_a_keymap_with_a_clash_is_not_used_and_says_so(engine: StageEngine) -> None:

@@ -1,14 +1,10 @@
 """Walkthroughs of mode 1 over a real ledger, by keys only."""
 
-from typing import cast
-
 import pytest
-from textual.widgets import Button
 
-from providers.models import AssetId, RemoteState
+from providers.models import AssetId
 from tests.tui.stage import NOW, StageEngine, app_on, meetings
 from tests.tui.walk import ready, seen, shows, until
-from tui.screens.confirm import ConfirmScreen
 from tui.screens.menu import MenuScreen
 from tui.screens.raw import RawScreen
 from vault.views import LocalState
@@ -44,11 +40,10 @@ async def test_downloading_queues_says_why_not_and_can_be_undone(engine: StageEn
         assert view is not None
         assert view.local is LocalState.QUEUED
         await pilot.press("u")
-        await until(pilot, lambda: "took back the queueing of 1 asset" in screen.said)
+        await until(pilot, lambda: "undone: " in screen.said)
         view = engine.desk.asset(audio)
         assert view is not None
         assert view.local is LocalState.ABSENT
-        await pilot.press("j")
         await until(pilot, lambda: screen.pane.view is not None and screen.pane.view.meeting == "advice-000")
         await pilot.press("d")
         assert "it is held already" in screen.said
@@ -84,19 +79,14 @@ async def test_filtering_as_one_types(engine: StageEngine) -> None:
         assert screen.focused is screen.table
 
 
-async def test_faults_risk_and_sorting(engine: StageEngine) -> None:
+async def test_faults_and_sorting(engine: StageEngine) -> None:
     async with app_on(engine).run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
         await pilot.press("f")
         await until(pilot, lambda: 0 < screen.table.total < 60)
         row = screen.table.current
         assert row is not None
-        await pilot.press("f", "R")
-        await until(pilot, lambda: screen.query_now.at_risk and screen.table.total == 9)
-        slack = [line for line in seen(pilot).split("\n") if "○ available" in line]
-        assert slack
-        assert screen.query_now.sort == "deadline"
-        await pilot.press("R", "s")
+        await pilot.press("f", "s")
         assert screen.query_now.sort == "title"
         await pilot.press("S")
         assert screen.query_now.descending
@@ -114,43 +104,6 @@ async def test_accounts_are_selected_and_folded(engine: StageEngine) -> None:
         await shows(pilot, "is the VPN up?")
         await pilot.resize_terminal(120, 36)
         await shows(pilot, "✗ error")
-
-
-async def test_release_asks_with_cancel_in_focus(engine: StageEngine) -> None:
-    async with app_on(engine).run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
-        await pilot.press("A")
-        assert "no way to let it delete" in screen.said
-        await pilot.press("j", "j")
-        await until(pilot, lambda: screen.pane.view is not None and screen.pane.view.meeting == "advice-000")
-        await pilot.press("A")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-        await pilot.pause()
-        text = seen(pilot)
-        assert "Let the service delete 1 asset?" in text
-        assert "deletes it by 2026-11-23 01:05 UTC" in text
-        assert "cannot be taken back" in text
-        focused = cast(Button, pilot.app.focused)
-        assert focused.id == "no"
-        await pilot.press("enter")
-        await until(pilot, lambda: screen.said == "nothing was released")
-        await pilot.press("A")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-        await pilot.press("right", "enter")
-        # The file is not there: the proof is looked at again first, and the service is never told.
-        await until(pilot, lambda: "not released 1" in screen.said)
-        view = engine.desk.asset(AssetId.parse("advice/advice-000/archive.ARCHIVE"))
-        assert view is not None
-        assert view.state is RemoteState.AVAILABLE
-
-
-async def test_verifying_says_what_it_found(engine: StageEngine) -> None:
-    async with app_on(engine).run_test(size=(120, 36)) as pilot:
-        screen = await ready(pilot)
-        await pilot.press("v")
-        assert "no file of it was ever proven here" in screen.said
-        await pilot.press("j", "v")
-        await until(pilot, lambda: "2 of 2 files not as proven" in screen.said)
 
 
 async def test_one_asset_from_the_pane(engine: StageEngine) -> None:
@@ -251,7 +204,7 @@ async def test_every_key_that_cannot_act_is_grey_and_says_why(engine: StageEngin
         greyed = {run[0] for run in screen.query_one("#keys")._line if run[1] == "off"}  # type: ignore[attr-defined]
         assert "v" in greyed
         assert "d" not in greyed
-        for command in ("undo", "repeat", "list.unmark"):
+        for command in ("repeat", "list.unmark"):
             screen.action_perform(command)
             assert screen.said
             assert screen.why_not(command) == screen.said

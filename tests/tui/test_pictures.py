@@ -76,7 +76,7 @@ def test_release_dialog(snap_compare: Compare, engine: StageEngine) -> None:
         await pilot.press("j", "j")
         await settled(pilot)
         await pilot.press("A")
-        await shows(pilot, "Let the service delete 1 asset?")
+        await shows(pilot, "Let the service delete 1 asset")
         await settled(pilot)
 
     assert snap_compare(app_on(engine), terminal_size=(80, 24), run_before=go)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 
 from tui.screens.base import ModeScreen
 from tui.screens.desk import DeskScreen
@@ -47,8 +48,13 @@ async def ready(pilot: Pilot[None]) -> DeskScreen:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Until nothing is read any more and everything read is drawn."""
+    """Until nothing is read any more, but what waits for an answer, and everything read is drawn."""
+
+    def at_rest() -> bool:
+        waits = {"engine", "attempts"} if isinstance(pilot.app.screen, ModalScreen) else {"engine"}
+        return all(worker.is_finished for worker in pilot.app.workers if worker.name not in waits)
+
     for _ in range(3):
         await pilot.pause(0.05)
-        await until(pilot, lambda: all(w.is_finished for w in pilot.app.workers if w.name != "engine"), "rest")
+        await until(pilot, at_rest, "rest")
     await pilot.pause()

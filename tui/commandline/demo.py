@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.commandline.arguments import Commands, command
-from tui.commandline.opening import WATCHED, heeds_devtools, line_of, open_desk
+from tui.commandline.opening import WATCHED, Play, heeds_devtools, line_of, open_desk
 from tui.commandline.output import Output
 from tui.commandline.session import supervise, undisturbed, unwinding
 from tui.wire.line import Line
@@ -23,6 +23,7 @@ _SECRETS = ("REELDESK_SECRET_", "CREDENTIALS_DIRECTORY")
 _HOW = "in another shell: set -a; . {0}/env; set +a"
 _EXAMPLES = """\
   reeldesk demo
+  reeldesk demo --play triage
   reeldesk demo --serve /tmp/boxes &
   set -a; . /tmp/boxes/env; set +a
   reeldesk sync && reeldesk list"""
@@ -37,6 +38,14 @@ def add(commands: Commands) -> None:
         type=Path,
         help="only run the services: write DIR/config.toml and DIR/env, print `ready`, run until interrupted",
     )
+    parser.add_argument(
+        "--play",
+        choices=("triage",),
+        help="have the desk show how it is used: it types the keys itself; any key of yours pauses it",
+    )
+    parser.add_argument(
+        "--pace", metavar="SECONDS", type=_pace, default=1.0, help="between two keys of --play (default: 1)"
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -49,21 +58,32 @@ def run(args: argparse.Namespace, out: Output) -> int:
             return supervise(_serve(out))
     banner = f"{BANNER}; {WATCHED}" if heeds_devtools(args, out) else BANNER
     out.note(f"demo: {_SAID}")
-    return open_demo(args.environ, banner, line_of(args))
+    play = Play(args.play, args.pace) if args.play else None
+    return open_demo(args.environ, banner, line_of(args), play)
 
 
-def open_demo(environ: Mapping[str, str], banner: str = BANNER, line: Line | None = None) -> int:
-    """Open the desk over the services in a box and give its exit status."""
-    with unwinding(), _boxes() as demo:
-        return open_desk(without_secrets(environ) | demo.environ, banner=banner, outlived=False, line=line)
+def open_demo(
+    environ: Mapping[str, str], banner: str = BANNER, line: Line | None = None, play: Play | None = None
+) -> int:
+    """Open the desk over the services in a box and give its exit status. `play`: what it shows by itself."""
+    with unwinding(), _boxes(decays=True) as demo:
+        return open_desk(without_secrets(environ) | demo.environ, banner=banner, outlived=False, line=line, play=play)
+
+
+def _pace(text: str) -> float:
+    """Seconds, from nothing to a minute."""
+    seconds = float(text)
+    if not 0 <= seconds <= 60:
+        raise argparse.ArgumentTypeError("between 0 and 60 seconds")
+    return seconds
 
 
 @contextmanager
-def _boxes(folder: Path | None = None) -> "Iterator[Demo]":
+def _boxes(folder: Path | None = None, *, decays: bool = False) -> "Iterator[Demo]":
     """The demo's services; nothing disturbs their end, at which a temporary folder is removed."""
     from providers.demo import Demo
 
-    demo = Demo(folder)
+    demo = Demo(folder, decays=decays)
     try:
         demo.__enter__()
         yield demo

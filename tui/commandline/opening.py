@@ -4,7 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tui import hardening
 from tui.commandline.bringing_up import desk_of
@@ -12,6 +14,9 @@ from tui.commandline.output import Output
 from tui.commandline.session import Usage
 from tui.wire.abilities import unfit
 from tui.wire.line import Line, Mouse, line_for
+
+if TYPE_CHECKING:
+    from tui.app import DeskApp
 
 _SIZES = ("COLUMNS", "LINES")
 """They are believed more than the terminal, whatever size it has or gets."""
@@ -56,8 +61,23 @@ def heeds_devtools(args: argparse.Namespace, out: Output) -> bool:
     return False
 
 
-def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = True, line: Line | None = None) -> int:
-    """Open the desk and give its exit status; `banner` is shown as long as it is open.
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A play of `tui.play` by name, and the seconds between two of its keys."""
+
+    name: str
+    pace_s: float
+
+
+def open_desk(
+    environ: Mapping[str, str],
+    banner: str = "",
+    *,
+    outlived: bool = True,
+    line: Line | None = None,
+    play: Play | None = None,
+) -> int:
+    """Open the desk and give its exit status; `banner` is shown as long as it is open. `play`: what it shows by itself.
 
     `outlived`: whether the services are still there after it, so that transfers can be handed over. The caller asks
     `heeds_devtools` before.
@@ -76,7 +96,8 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
     desk = desk_of(environ)
     try:
         over = partial(hand_over, environ=environ) if outlived else None
-        app = DeskApp(Engine(desk), banner=banner, hand_over=over, line=line)
+        kind = _playing(play) if play else DeskApp
+        app = kind(Engine(desk), banner=banner, hand_over=over, line=line)
         collect_rarely()
         take_short_turns()
         with hardening.drawn_on() as broken:
@@ -89,3 +110,10 @@ def open_desk(environ: Mapping[str, str], banner: str = "", *, outlived: bool = 
 
         return open_demo(environ, line=line)
     return app.return_code or int(bool(broken))
+
+
+def _playing(play: Play) -> "type[DeskApp]":
+    from tui.play import PLAYS
+    from tui.player import PlayingApp
+
+    return type("Played", (PlayingApp,), {"script": PLAYS[play.name], "pace_s": play.pace_s})

@@ -67,6 +67,11 @@ class ModeScreen(Screen[None]):
         for bar in self.query("#status").results(Bar):  # None while the screen closes.
             bar.say(((" ", ""), (plain(words), ink)))
 
+    def say_on_top(self, words: str, ink: str = "") -> None:
+        """Words in the status line of whichever screen is seen now, since what they are of may have taken a while."""
+        top = next((each for each in reversed(self.app.screen_stack) if isinstance(each, ModeScreen)), self)
+        top.say(words, ink)
+
     @property
     def said(self) -> str:
         """What the status line says."""

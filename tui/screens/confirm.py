@@ -27,6 +27,10 @@ class ConfirmScreen(Modal[bool]):
         Binding("escape", "answer(False)", "No", show=False),
         Binding("left,h", "app.focus_previous", show=False),
         Binding("right,l", "app.focus_next", show=False),
+        Binding("down,j", "read(1)", show=False),
+        Binding("up,k", "read(-1)", show=False),
+        Binding("pagedown,ctrl+d", "read(10)", show=False),
+        Binding("pageup,ctrl+u", "read(-10)", show=False),
     ]
 
     def __init__(
@@ -60,6 +64,11 @@ class ConfirmScreen(Modal[bool]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The answer."""
         self.dismiss(event.button.id == "yes")
+
+    def action_read(self, by: int) -> None:
+        """Scroll what it is about, while an answer has the focus."""
+        about = self.query_one("#about", Lines)
+        about.scroll_to(y=about.scroll_y + by, animate=False)
 
     def action_answer(self, answer: bool) -> None:
         """Escape refuses."""

@@ -1,25 +1,26 @@
 """Mode 1, the desk: what is done with the meetings that are listed."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding
+from textual.screen import Screen
 
-from providers.models import AssetId
+from providers.models import RemoteState
 from tui import label
 from tui.clipboard import send
 from tui.commands import bindings
 from tui.context import Context
 from tui.desk_words import NO_LINK, copy_entries, why_not_desk
 from tui.screens.base import sheet
-from tui.screens.confirm import ConfirmScreen
 from tui.screens.meetings import MeetingsScreen
 from tui.screens.menu import MenuScreen
 from tui.screens.raw import RawScreen
-from vault.views import AssetView, MeetingView
-
-Keys = list[tuple[str, str]]
+from tui.triage_acts import TriageActs
+from tui.triage_rows import with_decisions
+from tui.widgets.columns import Column
+from vault.views import AssetView, MeetingRow, MeetingView
 
 
 class DeskScreen(MeetingsScreen):
@@ -30,9 +31,10 @@ class DeskScreen(MeetingsScreen):
     BINDINGS: ClassVar[list[Binding]] = bindings("desk")  # type: ignore[assignment]  # Textual's own type is wider
     AUTO_FOCUS = "#meetings"
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self._last: Callable[[], None] | None = None
+    def columns(self) -> tuple[Column[MeetingRow], ...]:
+        """With what was decided about a meeting."""
+        sign = self.context.glyphs.remote[RemoteState.ABANDONED]
+        return with_decisions(super().columns(), self.release_of_meeting, self.context.now, sign)
 
     # Narrowing by what is to be done ------------------------------------------------------------------------------
 
@@ -41,10 +43,12 @@ class DeskScreen(MeetingsScreen):
         self.ask_for(replace(self.base, faults=not self.base.faults))
 
     def do_list_risk(self) -> None:
-        """Only what is at risk, the most urgent first; or all again."""
-        risk = not self.base.at_risk
-        order = {"sort": "deadline", "descending": False} if risk else {"sort": "start", "descending": True}
-        self.ask_for(replace(self.base, at_risk=risk, sort=str(order["sort"]), descending=bool(order["descending"])))
+        """What will be lost first, of the selected account or of all."""
+        self.app.push_screen(_risk(self.context, self._acts, self.base.account))
+
+    def do_list_compare(self) -> None:
+        """Service, ledger and disk side by side."""
+        self.app.push_screen(_reconcile(self.context, self._acts, self.base.account))
 
     # Acting ------------------------------------------------------------------------------------------------------
 
@@ -62,89 +66,27 @@ class DeskScreen(MeetingsScreen):
         """The reasons of the desk before those of every screen."""
         asset = self.pane.asset if self.pane.has_focus else None
         view = self.pane.view
-        if command.startswith(("asset.", "transfer.")) and self._pane_is_behind:
+        if command.startswith(("asset.", "transfer.", "flag.")) and self._pane_is_behind:
             return ""  # The key is for the row moved to, and is looked at when it acts.
         assets = [asset] if asset else list(view.assets) if view else []
-        reason = why_not_desk(command, self.context, self.table, assets, self._acts, again=self._last is not None)
+        if self._acts.work.going and command == "transfer.cancel":
+            return ""
+        reason = why_not_desk(command, self.context, self.table, assets, self._acts)
         return reason or super().why_not(command)
 
-    async def targets(self) -> list[AssetView]:
-        """The asset under the pane's cursor, else all assets of the marked meetings, else of the current one."""
-        if self.pane.has_focus and self.pane.asset is not None:
-            return [self.pane.asset]
-        keys: Keys = [key for key in self.table.marks if isinstance(key, tuple)]
-        if not keys and self.table.current is not None:
-            keys = [self.table.current.key]
-        views = [await self.context.read(self.context.desk.meeting, *key) for key in keys]
+    async def assets_of(self, keys: Sequence[Hashable]) -> list[AssetView]:
+        """All assets of the meetings with these keys."""
+        meetings = [key for key in keys if isinstance(key, tuple)]
+        views = [await self.context.read(self.context.desk.meeting, *key) for key in meetings]
         return [asset for view in views if view is not None for asset in view.assets]
 
-    def _act(self, act: Callable[[Sequence[AssetView]], Awaitable[None]]) -> None:
-        async def run() -> None:
-            await act(await self.targets())
-            self.refresh_keys()
-
-        self._last = lambda: self._act(act)
-        self.table.hold()
-        self.attempt(run)
-
-    def do_asset_fetch(self) -> None:
-        """Queue."""
-        self._act(self._acts.fetch)
-
-    def do_asset_verify(self) -> None:
-        """Verify."""
-        self._act(self._acts.verify)
-
-    def do_asset_release(self) -> None:
-        """Ask, then release."""
-        self._act(self._ask_release)
-
-    async def _ask_release(self, assets: Sequence[AssetView]) -> None:
-        free, reasons = self._acts.releasable(assets)
-        if not free:
-            self.say(reasons[0] if reasons else "there is nothing to release", "warn")
-            return
-        title = f"Let the service delete {label.count(len(free), 'asset')}?"
-        if reasons:
-            title += f" ({len(reasons)} more may not be released)"
-        question = ConfirmScreen(title, self._acts.release_lines(free), "Release", "Cancel")
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.attempt(lambda: self._acts.release(free))
-            else:
-                self.say("nothing was released")
-
-        self.app.push_screen(question, answered)
-
-    def _ids(self, act: Callable[[Sequence[AssetId]], Awaitable[None]]) -> None:
-        self._act(lambda assets: act([asset.identity for asset in assets]))
-
-    def do_transfer_cancel(self) -> None:
-        """Cancel."""
-        self._ids(self._acts.cancel)
-
-    def do_transfer_pause(self) -> None:
-        """Pause or go on."""
-        self._ids(self._acts.pause)
+    def marks_changed(self) -> None:
+        """Counted in the line over the list."""
+        self._tell_selector()
 
     def do_sync(self) -> None:
         """Ask the selected account, or all."""
         self.attempt(lambda: self._acts.sync(self.base.account), "sync")
-
-    def do_undo(self) -> None:
-        """Take the last thing back."""
-        self.attempt(self._undo)
-
-    async def _undo(self) -> None:
-        await self._acts.undo()
-        self._tell_selector()
-        self.refresh_keys()
-
-    def do_repeat(self) -> None:
-        """The last action, here."""
-        if self._last is not None:
-            self._last()
 
     # Showing -----------------------------------------------------------------------------------------------------
 
@@ -195,3 +137,15 @@ class DeskScreen(MeetingsScreen):
     def _copied(self, value: str | None) -> None:
         if value:
             self.say(send(self.app, value, label.cut(value, 40)))
+
+
+def _risk(context: Context, acts: TriageActs, account: str) -> Screen[None]:
+    from tui.screens.risk import RiskScreen
+
+    return RiskScreen(context, acts, account)
+
+
+def _reconcile(context: Context, acts: TriageActs, account: str) -> Screen[None]:
+    from tui.screens.reconcile import ReconcileScreen
+
+    return ReconcileScreen(context, acts, account)

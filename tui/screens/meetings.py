@@ -10,18 +10,19 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui import label
-from tui.acts import Acts
 from tui.context import Context
 from tui.desk_words import empty_words, state_line
 from tui.label import cut
 from tui.meeting_source import MeetingSource, nearest
 from tui.narrowing import Narrowing, name_problem, narrowing_of
 from tui.rows import meeting_columns
-from tui.screens.base import ModeScreen
 from tui.screens.prompt import PromptScreen
+from tui.screens.triage import TriageScreen
 from tui.screens.views import Picked, ViewsScreen
+from tui.triage_acts import TriageActs
 from tui.widgets.accounts import ALL, AccountsList
 from tui.widgets.bars import Bar
+from tui.widgets.columns import Column
 from tui.widgets.dock import dock_rows
 from tui.widgets.filter import Filter
 from tui.widgets.lines import Lines
@@ -34,15 +35,14 @@ if TYPE_CHECKING:
     from vault.engine import Snapshot
 
 
-class MeetingsScreen(ModeScreen):
+class MeetingsScreen(TriageScreen):
     """What is listed, and how. What is done with it is DeskScreen's."""
 
     def __init__(self, context: Context) -> None:
-        super().__init__(context)
+        super().__init__(context, TriageActs(context, self.say_on_top))
         self.narrowing = Narrowing()
         self.query_now = Query()
         """All that is asked for: what keys chose and what was typed."""
-        self._acts = Acts(context, self.say)
         self._accounts: tuple[AccountView, ...] = ()
         self._reading = False
 
@@ -50,7 +50,7 @@ class MeetingsScreen(ModeScreen):
         """Left, middle, right; the dock below."""
         yield Horizontal(
             AccountsList(self.context, id="accounts"),
-            Vertical(Bar(id="selector"), Table(meeting_columns(self.context), id="meetings"), id="middle"),
+            Vertical(Bar(id="selector"), Table(self.columns(), id="meetings"), id="middle"),
             Pane(self.context, id="pane"),
             id="body",
         )
@@ -72,6 +72,10 @@ class MeetingsScreen(ModeScreen):
         """Where words are typed."""
         return self.query_one("#filter", Filter)
 
+    def columns(self) -> "tuple[Column[MeetingRow], ...]":
+        """The list's columns."""
+        return meeting_columns(self.context)
+
     @property
     def table(self) -> "Table[MeetingRow]":
         """The meetings."""
@@ -90,6 +94,7 @@ class MeetingsScreen(ModeScreen):
 
     async def _look(self) -> None:
         self._accounts = await self.context.read(self.context.desk.accounts)
+        await self.look_at_decisions()
         self.see(self.context.engine.snapshot(), changed=False)
         self._list()
         row = self.table.current
@@ -132,9 +137,8 @@ class MeetingsScreen(ModeScreen):
 
     def _tell_selector(self) -> None:
         snapshot, now = self.context.engine.snapshot(), self.context.now()
-        self.query_one("#selector", Bar).say(
-            state_line(self.base, self.narrowing.text, self._accounts, self.table, snapshot, now)
-        )
+        line = state_line(self.base, self.narrowing.text, self._accounts, self.table, snapshot, now)
+        self.query_one("#selector", Bar).say((*line[:2], *self.decided(), *line[2:]))
 
     def on_table_moved(self, event: Table.Moved) -> None:
         """The pane follows."""
@@ -297,46 +301,6 @@ class MeetingsScreen(ModeScreen):
     async def _forget(self, name: str) -> None:
         await self.context.read(self.context.desk.search.forget_view, name)
         self.say(f"forgot the view {name}")
-
-    # Marks -------------------------------------------------------------------------------------------------------
-
-    def do_list_mark(self) -> None:
-        """Mark and go on."""
-        row = self.table.current
-        if row is None:
-            return
-        marked = row.key not in self.table.marks
-        self.table.mark(row.key, marked)
-        words = "a mark" if marked else "an unmarking"
-
-        async def back() -> None:
-            self.table.mark(row.key, not marked)
-
-        self._acts.undone.append((words, back))
-        self.table.move_to(self.table.cursor + 1)
-        self._tell_selector()
-
-    def do_list_mark_range(self) -> None:
-        """From the row that was marked last to this one."""
-        self.attempt(self._mark_range)
-
-    async def _mark_range(self) -> None:
-        new = await self.table.mark_range()
-
-        async def back() -> None:
-            for key in new:
-                self.table.marks.discard(key)
-            self.table.recolour()
-
-        if new:
-            self._acts.undone.append((label.count(len(new), "mark"), back))
-        self.say(f"marked {label.count(len(new), 'more meeting', 'more meetings')}", "good" if new else "")
-        self._tell_selector()
-
-    def do_list_unmark(self) -> None:
-        """No marks."""
-        self.table.unmark_all()
-        self._tell_selector()
 
     def do_back(self) -> None:
         """Input, then pane, then filter, then marks, then the narrowing."""

@@ -105,6 +105,12 @@ class Listing(Inked, Generic[Row], can_focus=True):
         return self._to_end
 
     @property
+    def current_key(self) -> Hashable | None:
+        """What identifies the row under the cursor; None when there is none, or it is not loaded yet."""
+        row = self.current
+        return None if row is None else self._source.key(row)
+
+    @property
     def held(self) -> int:
         """How many rows are in memory."""
         return self._windows.held

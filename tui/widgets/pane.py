@@ -9,10 +9,11 @@ from textual.message import Message
 from providers.models import AssetId
 from tui.beside import beside
 from tui.context import FAULTS, Context, words_of
+from tui.custody_words import NOTHING, Told, decided_rows, read_told, trail_rows
 from tui.describe import meeting_rows
 from tui.widgets.lines import Lines, Row
 from tui.wire.app import WiredApp
-from vault.views import AssetView, Event, MeetingView
+from vault.views import AssetView, MeetingView
 
 DELAY_S = 0.06
 """Long enough that a held arrow key asks the ledger once."""
@@ -27,8 +28,11 @@ class Pane(Lines):
     def __init__(self, context: Context, *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
         self.context = context
-        self._trail: tuple[Event, ...] = ()
+        self._told: Told = NOTHING
+        self.chain = ""
+        """How the log's chain stands, in words."""
         self._shown: tuple[str, str] | None = None
+        self._aimed: AssetId | None = None
         self.view: MeetingView | None = None
         self.followed: Callable[[], None] = lambda: None
         """Called at the same time, before that is drawn: what goes by it is drawn with it."""
@@ -41,33 +45,33 @@ class Pane(Lines):
         assets = self.view.assets if self.view else ()
         return next((asset for asset in assets if asset.identity == self.key), assets[0] if assets else None)
 
-    def follow(self, key: tuple[str, str] | None, *, at_once: bool = False) -> None:
-        """Show this meeting soon."""
+    def follow(self, key: tuple[str, str] | None, *, asset: AssetId | None = None, at_once: bool = False) -> None:
+        """Show this meeting soon; its cursor on `asset`, if one is named."""
         app = self.app
         rest_s = max(DELAY_S, app.line.follow_s if isinstance(app, WiredApp) else 0.0)
-        work = partial(self._follow, key, 0 if at_once else rest_s)
+        work = partial(self._follow, key, asset, 0 if at_once else rest_s)
         beside(self, work, "pane", exclusive=True)
 
-    async def _follow(self, key: tuple[str, str] | None, delay: float) -> None:
+    async def _follow(self, key: tuple[str, str] | None, asset: AssetId | None, delay: float) -> None:
         await asyncio.sleep(delay)
         try:
             view = await self.context.read(self.context.desk.meeting, *key) if key else None
         except FAULTS as error:
             view, self.words = None, (words_of(error),)
-        moved = key != self._shown
-        self._shown, self.view = key, view
+        moved = key != self._shown or (asset is not None and asset != self._aimed)
+        self._shown, self._aimed, self.view = key, asset, view
         if moved:
-            self.key = None
-        await self._read_trail()
+            self.key = asset
+        await self._read_told()
         self._draw(top=moved)
 
     def shows(self, key: tuple[str, str]) -> bool:
         """Whether it has followed to this meeting."""
         return self._shown == key
 
-    async def _read_trail(self) -> None:
+    async def _read_told(self) -> None:
         asset = self.asset
-        self._trail = await self.context.read(self.context.desk.trail, asset.identity) if asset else ()
+        self._told = await self.context.read(read_told, self.context.desk, asset.identity) if asset else NOTHING
 
     def on_lines_moved(self, event: Lines.Moved) -> None:
         """Another asset is described."""
@@ -75,7 +79,7 @@ class Pane(Lines):
         beside(self, self._describe, "pane", exclusive=True)
 
     async def _describe(self) -> None:
-        await self._read_trail()
+        await self._read_told()
         self._draw(top=False)
 
     def redraw(self) -> None:
@@ -92,7 +96,10 @@ class Pane(Lines):
     def _lines(self, view: MeetingView | None, asset: AssetView | None, width: int) -> list[Row]:
         if view is None:
             return [Row(((words, "dim"),)) for words in self.words]
-        return meeting_rows(view, asset, self._trail, width, self.context.glyphs, self.context.now())
+        glyphs, now = self.context.glyphs, self.context.now()
+        decided = decided_rows(asset, self._told, width, now) if asset else []
+        happened = trail_rows(self._told, self.chain, width, glyphs)
+        return meeting_rows(view, asset, (decided, happened), width, glyphs, now)
 
     @property
     def identity(self) -> AssetId | None:
