@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui import hardening
+from tui.collecting import collect_nothing, collect_rarely, take_short_turns
 from tui.commandline.bringing_up import desk_of
 from tui.commandline.output import Output
 from tui.commandline.session import Usage
@@ -88,8 +89,8 @@ def open_desk(
         raise Usage(why_not)
     for name in _SIZES:
         os.environ.pop(name, None)
+    collect_nothing()
     from tui.app import DeskApp
-    from tui.collecting import collect_rarely, take_short_turns
     from tui.commandline.takeover import hand_over
     from vault.engine import Engine
 
