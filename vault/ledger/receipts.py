@@ -28,11 +28,12 @@ AGAIN_S = 600.0
 
 _DEADLINE = "(CASE WHEN a.rule_days != 0 THEN a.stated_deadline ELSE a.deadline END)"
 """The service's own, whatever rule of the user's ends before it."""
+# CROSS JOIN keeps the order: by itself SQLite would go through all assets, and these are asked again and again.
 _RELEASES = f"""SELECT r.*, a.identity, {_DEADLINE} AS deadline, coalesce(a.held_size, a.size) AS size, m.title
-    FROM releases r JOIN assets a ON a.id = r.asset_id JOIN meetings m ON m.id = a.meeting_id"""
+    FROM releases r CROSS JOIN assets a ON a.id = r.asset_id JOIN meetings m ON m.id = a.meeting_id"""
 _RECEIPTS = f"""SELECT c.*, a.identity, {_DEADLINE} AS deadline, m.title, r.asset_id AS asked_asset, r.by,
     r.asked_at, r.sent_at, r.answer
-    FROM receipts c JOIN releases r ON r.id = c.release_id JOIN assets a ON a.id = c.asset_id
+    FROM receipts c CROSS JOIN releases r ON r.id = c.release_id CROSS JOIN assets a ON a.id = c.asset_id
     JOIN meetings m ON m.id = a.meeting_id"""
 _STILL_THERE = "a.state = 'abandoned'"
 _DUE_AT = f"coalesce({_DEADLINE} - {BEFORE_S}, c.confirmed_at + {UNKNOWN_S})"
@@ -91,7 +92,7 @@ class Receipts:
     def to_recheck(self, now: float) -> Recheck | None:
         """The next copy to read again, which is this caller's for a while."""
         due = f"c.rechecked_at IS NULL AND {_STILL_THERE} AND {_DUE_AT} <= ? AND c.begun_at <= ?"
-        find = f"""SELECT c.id, a.identity FROM receipts c JOIN assets a ON a.id = c.asset_id WHERE {due}
+        find = f"""SELECT c.id, a.identity FROM receipts c CROSS JOIN assets a ON a.id = c.asset_id WHERE {due}
             AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.asset_id = a.id AND t.state IN {LIVE})
             ORDER BY {_DEADLINE} LIMIT 1"""
         with self._database.read() as connection:
@@ -119,7 +120,7 @@ class Receipts:
 
         What a person cancelled is left; what failed is tried again after a while.
         """
-        find = f"""SELECT DISTINCT a.identity FROM receipts c JOIN assets a ON a.id = c.asset_id
+        find = f"""SELECT DISTINCT a.identity FROM receipts c CROSS JOIN assets a ON a.id = c.asset_id
             LEFT JOIN transfers t ON t.asset_id = a.id WHERE {_STILL_THERE} AND a.kept IN ('damaged', 'lost')
             AND (t.state IS NULL OR t.state = 'done' OR (t.state = 'failed' AND t.ended_at <= ?))"""
         with self._database.read() as connection:
