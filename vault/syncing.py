@@ -3,8 +3,10 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from providers.base import NotAuthentic, ProviderError, Unreadable
@@ -100,10 +102,16 @@ class Syncing:
         capabilities = provider.info.capabilities
         recorded, words = Recorded(), ""
         if Capability.LIST in capabilities or (Capability.WATCH in capabilities and config.settings.options["watch"]):
-            async for listing in provider.listing():
-                truth = Capability.LIST in capabilities
-                brought = await asyncio.to_thread(self.record, config.name, listing, authoritative=truth)
-                recorded += brought.figures
+            truth = Capability.LIST in capabilities
+            # One thread for all pages: each thread has a connection, whose cache would fill with the indexes.
+            thread = ThreadPoolExecutor(1, "sync")
+            try:
+                async for listing in provider.listing():
+                    write = partial(self.record, config.name, listing, authoritative=truth)
+                    brought = await asyncio.get_running_loop().run_in_executor(thread, write)
+                    recorded += brought.figures
+            finally:
+                thread.shutdown(wait=False)
         else:
             words = provider.info.found_by
         if config.spool is not None:
