@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from vault.errors import VaultError
 
@@ -29,17 +30,23 @@ class Behind:
 
     async def run(self) -> None:
         """Begin with whatever was left to do."""
-        while True:
-            self._nudged.clear()
-            await self._work_off()
-            await asyncio.sleep(AGAIN_S)
-            await self._nudged.wait()
+        # One thread for all of it: each thread has a connection, whose cache would fill with the indexes.
+        thread = ThreadPoolExecutor(1, "behind")
+        try:
+            while True:
+                self._nudged.clear()
+                await self._work_off(thread)
+                await asyncio.sleep(AGAIN_S)
+                await self._nudged.wait()
+        finally:
+            thread.shutdown(wait=False)
 
-    async def _work_off(self) -> None:
+    async def _work_off(self, thread: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while True:
                 began = time.monotonic()
-                if not await asyncio.to_thread(self._step):
+                if not await loop.run_in_executor(thread, self._step):
                     return
                 took = time.monotonic() - began
                 await asyncio.sleep(took * (RESTS_WHILE_BUSY if self._is_busy() else RESTS))
