@@ -198,15 +198,19 @@ class Engine:
     def _follow(self, names: frozenset[str]) -> None:
         """Begin anew with these accounts: they came, went, or have other options or secrets."""
         for name in names:
-            if name in self._accounts:
-                self._accounts.pop(name).cancel()
+            before = self._accounts.pop(name, None)
+            if before is not None:
+                before.cancel()
             account = self.desk.config.accounts.get(name)
             if account is not None:
-                self._accounts[name] = asyncio.get_running_loop().create_task(self._keep_account(account))
+                self._accounts[name] = asyncio.get_running_loop().create_task(self._keep_account(account, before))
         self._edits += 1
 
-    async def _keep_account(self, account: AccountConfig) -> None:
-        """Sync at the start and every `poll_s`; watch where the account is watched."""
+    async def _keep_account(self, account: AccountConfig, before: "asyncio.Task[None] | None") -> None:
+        """Sync at the start and every `poll_s`; watch where the account is watched. Once `before` has ended."""
+        ending = {each for each in (before, self._syncs.get(account.name)) if each is not None}
+        if ending:  # with what the account was: one that goes on would keep the new one from asking
+            await asyncio.wait(ending)
         capabilities = self.desk.capabilities(account.name)
         watched = Capability.WATCH in capabilities and account.settings.options.get("watch")
         if watched:

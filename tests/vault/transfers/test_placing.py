@@ -59,7 +59,7 @@ async def test_a_file_that_came_back(it: World, desk: Desk) -> None:
 
 async def test_two_assets_that_would_share_a_path(it: World, desk: Desk) -> None:
     await learn(it, desk, "a", "b")
-    desk.enqueue([A, B])
+    desk._ledger.transfers.enqueue([A, B], it.clock().timestamp())  # by nobody: their places are fixed when taken up
     queue, claims = desk.new_queue(), desk._ledger.claims
     first, second = claimed(it, desk), claimed(it, desk)
     root = it.folder / "vault"
