@@ -1,5 +1,6 @@
 """Fixtures that every layer uses."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,9 @@ from hypothesis import settings
 
 from providers.emulation import Loopback
 
-settings.register_profile("reeldesk", deadline=None)  # a busy machine is no failure
+SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
+# No deadline: a busy machine is no failure.
+settings.register_profile("reeldesk", deadline=None, max_examples=1_000 if SOAK else 40)
 settings.load_profile("reeldesk")
 
 

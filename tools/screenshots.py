@@ -32,7 +32,7 @@ FOLDER = ROOT / "screenshots"
 STAGE = Path("/tmp/reeldesk-demo")
 """Always the same, since paths are in the pictures."""
 STORY_TIME = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-MEETINGS = 56
+MEETINGS = 57
 LIVE = frozenset({"live"})
 """Rates and times are of the moment: these are not checked."""
 WAIT_S = 60.0
@@ -103,7 +103,10 @@ async def wide(camera: Camera) -> None:
     await camera.take("desk")
     await camera.press("f")
     await camera.take("faults")
-    await camera.press("f", "2")
+    await camera.press("f", "R")
+    await camera.until(lambda: "free" in camera.text(), "what is at risk")
+    await camera.take("risk")
+    await camera.press("escape", "2")
     await camera.take("transfers")
     await camera.press("3")
     await camera.until(lambda: bool(camera.engine.desk.catchup_history("standup", "town-hall")), "the catch-up")
