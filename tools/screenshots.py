@@ -21,6 +21,9 @@ sys.path.insert(0, str(ROOT))
 
 from textual.pilot import Pilot  # noqa: E402 - the checkout comes first
 
+import vault.desk  # noqa: E402
+import vault.ledger  # noqa: E402
+import vault.risk  # noqa: E402
 from providers.demo import Demo  # noqa: E402
 from tui.app import DeskApp  # noqa: E402
 from tui.commandline.demo import BANNER  # noqa: E402
@@ -135,11 +138,23 @@ async def narrow(camera: Camera) -> None:
     await camera.take("desk-80x24")
     await camera.press("enter")
     await camera.take("meeting-80x24")
+    await camera.press("escape", "R")
+    await camera.until(lambda: "At risk: all" in camera.text(), "the list")
+    await camera.press("right_square_bracket")
+    await camera.until(lambda: "At risk: advice" in camera.text() and "1 of 20" in camera.text(), "twenty archives")
+    await camera.take("risk-80x24")
+
+
+def any_machine() -> None:
+    """Who works where, and how much room there is, stand in the pictures."""
+    vault.desk.this_process = vault.ledger.this_process = lambda: "anna@desk"
+    vault.risk.free_bytes = lambda folder: 64_000_000_000
 
 
 async def play(size: tuple[int, int], script: Callable[[Camera], Awaitable[None]], theme: str = "") -> Stage:
     """Run a script over a demo of its own."""
     shutil.rmtree(STAGE, ignore_errors=True)
+    any_machine()
     with Demo(STAGE, now=STORY_TIME.timestamp, hook_secret=lambda: "made-up-for-the-pictures") as demo:
         config = demo.folder / "config.toml"  # nobody is asked by itself: a picture could show just that
         config.write_text(config.read_text("utf-8").replace("poll_s = 3", "poll_s = 0"), "utf-8")

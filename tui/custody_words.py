@@ -10,6 +10,7 @@ from tui.describe import field, heading, words
 from tui.label import Glyphs, plain
 from tui.triage_words import FLAG_INKS, left_words
 from tui.widgets.lines import Row
+from vault.ledger.checking import LogReport
 from vault.triage.views import FlagView, ReceiptView, ReleaseView
 from vault.views import AssetView, Event
 
@@ -38,6 +39,14 @@ def read_told(desk: "Desk", identity: AssetId) -> Told:
         desk.releasing.release_of(identity),
         desk.releasing.receipts(identity),
     )
+
+
+def chain_words(report: LogReport, now: datetime) -> str:
+    """How the log's chain stands, as of the moment it was followed."""
+    if report.whole:
+        return f"whole, {label.count(report.events, 'event')}, followed {label.clock(now)} UTC"
+    first = report.breaks[0] if report.breaks else None
+    return f"BROKEN: {first.words if first else 'the log was set back'}; `reeldesk verify --log` tells all"
 
 
 def decided_rows(asset: AssetView, told: Told, width: int, now: datetime) -> list[Row]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from textual.css.query import NoMatches
+
 from providers.models import AssetId
 from tui.screens.base import ModeScreen
 from vault.views import Flag, LocalState
@@ -25,6 +27,13 @@ class Step:
     keys: tuple[str, ...]
     caption: str
     then: Holds
+
+    def is_done(self, app: "DeskApp") -> bool:
+        """Whether what follows has come to pass; not while a screen is only being made."""
+        try:
+            return self.then(app)
+        except NoMatches:
+            return False
 
 
 # What may be waited for ----------------------------------------------------------------------------------------------

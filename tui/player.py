@@ -92,7 +92,7 @@ class PlayingApp(DeskApp):
             self.post_message(PlayedKey(key, " " if key == "space" else None))
             await self._wait(self.pace_s)
         waited = 0.0
-        while self._playing and not step.then(self):
+        while self._playing and not step.is_done(self):
             if waited > PATIENCE_S:
                 self._end()
                 self.say(f"the play stopped: this never came to pass: {step.caption}", "bad")

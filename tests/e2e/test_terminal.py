@@ -48,7 +48,7 @@ def an_archive_is_brought_home(desk: Terminal) -> None:
     desk.wait_for("queued 1 asset")
     desk.wait_until(lambda: "● held" in desk.line_with(TITLE), "the archive is held")
     assert desk.line_with(TITLE).split()[0] == "A"
-    desk.press("enter")
+    desk.press("k", "enter")  # the verb went on to the next line
     desk.wait_for(TITLE, "account advice (flexperto)", "● held archive")
     read_down(desk, "here held", "sha256", "Proof", "passed: ", "Custody")
     desk.press("esc")

@@ -51,7 +51,7 @@ async def walk(pilot: Pilot[None], steps: Sequence[Step]) -> int:
         for key in step.keys:
             await pilot.press(key)
             keys += 1
-        await until(pilot, lambda step=step: step.then(app), step.caption)  # type: ignore[misc]  # bound early on purpose
+        await until(pilot, lambda step=step: step.is_done(app), step.caption)  # type: ignore[misc]  # bound early on purpose
     return keys
 
 

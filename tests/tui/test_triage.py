@@ -14,7 +14,9 @@ from tests.tui.walk import desk_of, ready, seen, shows, until
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.desk import DeskScreen
 from tui.screens.flag import FlagScreen
+from tui.screens.reconcile import ReconcileScreen
 from tui.screens.risk import RiskScreen
+from vault.side_by_side import Remedy
 from vault.views import AssetView, Flag, LocalState
 
 SIZES = [(80, 24), (120, 36)]
@@ -212,3 +214,32 @@ async def test_repeat_does_the_same_on_the_next_line(engine: StageEngine) -> Non
         first = [row.asset.identity for row in screen.rows[:3]]
         await pilot.press("H", ".", ".")
         await until(pilot, lambda: all(asset(engine, each).flags == {Flag.HOLD} for each in first))
+
+
+async def test_service_ledger_and_disk_side_by_side_and_one_key_mends(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReconcileScreen))
+        screen = cast(ReconcileScreen, pilot.app.screen)
+        await until(pilot, lambda: screen.table.total > 0, "the comparison")
+        await shows(pilot, "< missing here")
+        text = seen(pilot)
+        for words in ("Compared all accounts:", "= 52 equal", "Service", "Ledger", "Disk", "m does"):
+            assert words in text, text
+        row = screen.table.current
+        assert row is not None
+        many = screen.table.total
+        assert row.remedy is Remedy.FETCH
+        await pilot.press("m")
+        await until(pilot, lambda: screen.table.total == many - 1)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DeskScreen))
+
+
+async def test_the_pane_says_whether_the_log_is_whole(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        screen = await on_held(pilot)
+        await until(pilot, lambda: "chain whole, " in " ".join(screen.pane.text.split()))
+        assert "fetched" in screen.pane.text
+        assert "anna@desk" in screen.pane.text

@@ -1,6 +1,8 @@
 """Pictures of deciding: the risk list, dialogs, what is in its grace; in both sizes, in light, without colours."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import cast
 
 import pytest
 from textual.pilot import Pilot
@@ -8,6 +10,7 @@ from textual.pilot import Pilot
 from providers.models import AssetId
 from tests.tui.stage import StageEngine, app_on
 from tests.tui.walk import ready, settled, shows, until
+from tui.screens.reconcile import ReconcileScreen
 from vault.views import Flag
 
 Compare = Callable[..., bool]
@@ -73,3 +76,18 @@ def test_in_its_grace(snap_compare: Compare, decided: StageEngine, size: tuple[i
 def test_what_is_lost(snap_compare: Compare, decided: StageEngine) -> None:
     go = deciding("j", "j", "v", shown="1 file not as proven")
     assert snap_compare(app_on(decided), terminal_size=(80, 24), run_before=go)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=IDS)
+def test_side_by_side(snap_compare: Compare, decided: StageEngine, size: tuple[int, int]) -> None:
+    compare = deciding("c", shown="< missing here")
+
+    async def go(pilot: Pilot[None]) -> None:
+        await compare(pilot)
+        screen = cast(ReconcileScreen, pilot.app.screen)
+        assert screen._view is not None
+        screen._view = replace(screen._view, checked=screen._view.checked[:1])  # the folder's name is in the rest
+        screen.on_table_moved()
+        await settled(pilot)
+
+    assert snap_compare(app_on(decided), terminal_size=size, run_before=go)

@@ -8,6 +8,8 @@ from textual.timer import Timer
 from providers.models import AssetId
 from tui import label
 from tui.context import Context
+from tui.custody_words import chain_words
+from tui.long_work import Stopped
 from tui.risk_words import totals_words
 from tui.screens.base import ModeScreen
 from tui.screens.confirm import ConfirmScreen
@@ -35,6 +37,7 @@ class TriageScreen(ModeScreen):
         self._last: Callable[[], None] | None = None
         self._releases: tuple[ReleaseView, ...] = ()
         self._ticking: Timer | None = None
+        self._log_followed = False
         self._graced = ""
         """What was said last of open releases."""
 
@@ -85,6 +88,20 @@ class TriageScreen(ModeScreen):
             self.marks_changed()
         if self._releases:
             self.keep_telling()
+        if not self._log_followed:
+            self._log_followed = True
+            self.attempt(self._check_log, "log")
+
+    async def _check_log(self) -> None:
+        """Follow the log's chain once, beside everything else: the pane tells how it stands."""
+
+        def leaving(done: int, total: int) -> None:
+            if not self.app.is_running:
+                raise Stopped("the desk is left")
+
+        report = await self.context.read(self.context.desk.custody.check_log, None, leaving)
+        self.pane.chain = chain_words(report, self.context.now())
+        self.pane.redraw()
 
     @property
     def grace(self) -> str:
