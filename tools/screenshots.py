@@ -100,6 +100,7 @@ async def wide(camera: Camera) -> None:
     """Every mode at 120x36."""
     await camera.until(camera.settled, "the first sync")
     await camera.press("slash", *"advice", "enter", "g")
+    await camera.until(lambda: "1 of 25" in camera.text(), "the archives")
     await camera.press(*["j"] * 4, *["space"] * 5, "d")
     await camera.until(camera.settled, "five archives")
     await camera.press("escape", "escape", "g", *["j"] * 14)
@@ -126,7 +127,9 @@ async def wide(camera: Camera) -> None:
     await camera.take("accounts")
     await camera.press("1", "question_mark")
     await camera.take("help")
-    await camera.press("escape", "slash", *"board", "enter", "g", "d")
+    await camera.press("escape", "slash", *"board meeting", "enter", "g")
+    await camera.until(lambda: "1 of 1 " in camera.text(), "the meeting")
+    await camera.press("d")
     await camera.until(lambda: any(t.received > 4_000_000 for t in camera.engine.snapshot().active), "a live transfer")
     await camera.take("live")
 

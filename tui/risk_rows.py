@@ -46,9 +46,9 @@ def risk_columns(context: Context) -> tuple[Column[RiskRow], ...]:
         Column("Verdict", 12, 2, verdict),
         Column("State", 11, 3, lambda row: state_cell(row.asset.state, row.asset.local, glyphs)),
         Column("Title", 18, 0, title, flex=True),
-        Column("Kind", 7, 7, lambda row: ((str(row.asset.identity.kind), "dim"),)),
+        Column("Kind", 10, 7, lambda row: ((str(row.asset.identity.kind), "dim"),)),
         Column("Account", 8, 5, lambda row: ((plain(row.asset.identity.account), "dim"),)),
-        Column("Size", 7, 4, lambda row: ((size_words(row), "dim"),), right=True),
+        Column("Size", 8, 4, lambda row: ((size_words(row), "dim"),), right=True),
         Column("Needs", 7, 6, lambda row: ((_coarse(row.need_s), "dim"),), right=True),
         Column("Deleted UTC", 11, 8, lambda row: ((label.when_short(row.deadline), "dim"),)),
     )

@@ -5,7 +5,6 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -88,9 +87,6 @@ class ModeScreen(Screen[None]):
             pass  # what took its place is being read
         except FAULTS as error:
             self.say(words_of(error), "bad")
-        except NoMatches:
-            if self.app.is_running:  # While it closes, widgets go one by one.
-                raise
 
     # Commands ----------------------------------------------------------------------------------------------------
 
