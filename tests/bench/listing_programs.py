@@ -1,7 +1,6 @@
 """What is driven in a terminal for the list: the desk over ledgers of every size, and what it stands beside."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -169,20 +168,3 @@ def wait_for_parts(vault: Path) -> None:
 def room_for_load(folder: Path) -> bool:
     """Whether the disk has room for what is fetched."""
     return shutil.disk_usage(folder).free > (LOAD + 2) * LOAD_BYTES
-
-
-def aria2c(folder: Path, base: str) -> Driven:
-    """The same downloads by aria2c."""
-    urls = folder / "urls"
-    root = f"{base}/api/v2/communication/archives/archives"
-    urls.write_text("".join(f"{root}/archive-{n:07}/download\n  out={n}.zip\n" for n in range(LOAD)))
-    line = [
-        "aria2c",
-        "--no-conf",
-        "--file-allocation=none",
-        "--header=api-key: flexperto-key",
-        "-j8",
-        "-d",
-        str(folder),
-    ]
-    return Driven("aria2c, 8 downloads", [*line, "-i", str(urls)], {**os.environ, "TERM": "xterm-256color"}, "DL:")

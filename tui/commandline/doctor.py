@@ -111,12 +111,20 @@ def _configured(config: Config, secrets: Secrets, until: float, *, offline: bool
     yield from (each for each in checked if each.line == "receiver")
 
 
+class _Older(VaultError):
+    """The ledger is of an older version: to look is not to bring it up."""
+
+
+def _leave_it(migrating: object) -> None:
+    raise _Older("of an older version; the next desk or command brings it up to date, and shows how far it is")
+
+
 def _ledger(config: Config, secrets: Secrets) -> "tuple[Finding, Desk | None]":
     from vault.desk import Desk, utc_now
     from vault.ledger import Ledger
 
     def look() -> "tuple[Finding, Desk]":
-        desk = Desk(config, Ledger(config.ledger_path), secrets, utc_now)
+        desk = Desk(config, Ledger(config.ledger_path, on_migration=_leave_it), secrets, utc_now)
         totals = desk.totals()
         held = f"{totals.held} held ({size(totals.held_bytes)})"
         return Finding("ledger content", "ok", f"{count(totals.assets, 'asset')} known, {held}", "data folder"), desk
@@ -126,6 +134,8 @@ def _ledger(config: Config, secrets: Secrets) -> "tuple[Finding, Desk | None]":
     except TimeoutError:
         late = f"{config.ledger_path} did not answer in {LEDGER_S:g} s: does another process hold it?"
         return Finding("ledger content", "problem", late, "data folder"), None
+    except _Older as older:
+        return Finding("ledger content", "warning", words(older), "data folder"), None
     except FAULTS as fault:
         return Finding("ledger content", "problem", words(fault), "data folder"), None
 

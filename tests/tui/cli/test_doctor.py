@@ -5,6 +5,7 @@ import pytest
 
 from providers.flexperto.emulator import FlexpertoEmulator
 from tests.tui.cli.conftest import Place, Ran, Reeldesk
+from tests.vault.ledger.older import version_3
 
 
 def states(ran: Ran) -> dict[str, tuple[str, str]]:
@@ -87,6 +88,20 @@ def test_doctor_of_a_ledger_that_is_none(place: Place, reeldesk: Reeldesk) -> No
     assert ran.status == 1
     assert states(ran)["ledger content"][0] == "problem"
     assert ran.err.startswith("ledger content: ")
+
+
+def test_doctor_leaves_a_ledger_of_an_older_version_as_it_is(
+    advice: FlexpertoEmulator, place: Place, reeldesk: Reeldesk
+) -> None:
+    reeldesk("sync")
+    ledger, older = place.root / "data" / "ledger.db", place.root / "older.db"
+    version_3(ledger, older)
+    older.replace(ledger)
+    ledger.chmod(0o600)
+    state, words = states(reeldesk("doctor", "--json"))["ledger content"]
+    assert (state, words[:19]) == ("warning", "of an older version")
+    assert [view["asset"] for view in reeldesk("list", "--json").records]
+    assert states(reeldesk("doctor", "--json"))["ledger content"][0] == "ok"
 
 
 def test_doctor_of_a_broken_configuration_goes_on(place: Place, reeldesk: Reeldesk) -> None:
