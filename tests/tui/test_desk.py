@@ -4,7 +4,7 @@ import pytest
 
 from providers.models import AssetId
 from tests.tui.stage import NOW, StageEngine, app_on, meetings
-from tests.tui.walk import ready, seen, shows, until
+from tests.tui.walk import ready, seen, settled, shows, until
 from tui.screens.menu import MenuScreen
 from tui.screens.raw import RawScreen
 from vault.views import LocalState
@@ -224,6 +224,7 @@ async def test_the_palette_finds_and_does(engine: StageEngine) -> None:
         await shows(pilot, "Show only where something is wrong.")
         await pilot.press("enter")
         await until(pilot, lambda: screen.query_now.faults)
+        await settled(pilot)  # what cannot be done is told of the line that is there then
         await pilot.press("ctrl+p", *"verify")
         await shows(pilot, "no file of it was ever proven here")
         await pilot.press("enter")
