@@ -11,12 +11,12 @@ from rich.console import RenderableType
 from textual import events
 from textual.binding import Binding
 from textual.drivers import linux_driver
-from textual.widgets import Input
 
 from styles import SHEETS
 from styles.themes import NO_COLOR, THEMES, variables_for_others
 from tui.context import Context
 from tui.guard import AsciiSigns, ControlGuard, crash_report, terminal_is_gone, tolerate_old_mouse
+from tui.held_keys import HoldsKeys
 from tui.keymaps import keymap_problems
 from tui.label import ASCII, glyphs_for
 from tui.leaving import HandOver, Leaving
@@ -41,7 +41,7 @@ SCREENS: tuple[type[ModeScreen], ...] = (
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
-class DeskApp(WiredApp, RunsEngine, LeavesDesk):
+class DeskApp(HoldsKeys, WiredApp, RunsEngine, LeavesDesk):
     """The desk over an engine, which it runs in a thread. `banner` stands at the top right ("" for none).
 
     Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
@@ -125,12 +125,8 @@ class DeskApp(WiredApp, RunsEngine, LeavesDesk):
         super().exit(result, return_code, message)
 
     def on_key(self, event: events.Key) -> None:
-        """A key that came in one burst with those before it, and so missed what they changed."""
+        """Keys that come while it leaves are for nothing."""
         if self._leaving:
-            event.prevent_default()
-        elif isinstance(self.focused, Input) and event.is_printable and event.character:
-            # It was on its way to the list when the input got the focus: an input lets none of its own come up here.
-            self.focused.insert_text_at_cursor(event.character)
             event.prevent_default()
 
     def on_unmount(self) -> None:

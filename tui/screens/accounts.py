@@ -65,7 +65,7 @@ class AccountsScreen(ModeScreen):
 
     def look(self) -> None:
         """Read them."""
-        self.attempt(self._look, "look", exclusive=True)
+        self.attempt(self._look, "look", exclusive=True, opens=not self.table.is_filled)
 
     async def _look(self) -> None:
         accounts = await self.context.read(self.context.desk.accounts)
@@ -199,14 +199,14 @@ class AccountsScreen(ModeScreen):
 
     def _chosen_provider(self, name: str | None) -> None:
         if name:
-            self.attempt(partial(self._open_form, name), "form", exclusive=True)
+            self.attempt(partial(self._open_form, name), "form", exclusive=True, opens=True)
 
     def do_account_edit(self) -> None:
         """Its form, as config.toml says."""
         view = self.table.current
         if view is not None:
             self.table.hold()
-            self.attempt(partial(self._open_form, view.provider, view.name), "form", exclusive=True)
+            self.attempt(partial(self._open_form, view.provider, view.name), "form", exclusive=True, opens=True)
 
     async def _open_form(self, provider: str, name: str = "") -> None:
         from tui.screens.account_form import AccountFormScreen

@@ -16,6 +16,7 @@ from tui.commands import BY_ID, on
 from tui.context import FAULTS, Context, words_of
 from tui.label import plain, rate
 from tui.widgets.bars import Bar, KeyBar, ModeBar, StatusBar
+from tui.widgets.listing import Listing
 from tui.wire.app import WiredApp
 from vault.errors import Superseded
 
@@ -46,6 +47,15 @@ class ModeScreen(Screen[None]):
         super().__init__()
         self.context = context
         self._resumed_early = False
+        self._opening: object | None = None
+        """What is under way to open a screen over this one; None: nothing is."""
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether what the next key is for has not come yet: keys wait (tui/held_keys.py)."""
+        table = self.focused
+        behind = isinstance(table, Listing) and table.is_behind
+        return behind or not self.is_mounted or self._opening is not None
 
     def body(self) -> Iterable[Widget]:
         """The widgets between the bars."""
@@ -76,17 +86,32 @@ class ModeScreen(Screen[None]):
         """What the status line says."""
         return self.query_one("#status", Bar).text
 
-    def attempt(self, work: Callable[[], Awaitable[None]], group: str = "attempts", *, exclusive: bool = False) -> None:
-        """Do something that may fail, beside the screen; a fault becomes words."""
-        beside(self, partial(self._in_words, work), group, exclusive=exclusive)
+    def attempt(
+        self,
+        work: Callable[[], Awaitable[None]],
+        group: str = "attempts",
+        *,
+        exclusive: bool = False,
+        opens: bool = False,
+    ) -> None:
+        """Do something that may fail, beside the screen; a fault becomes words.
 
-    async def _in_words(self, work: Callable[[], Awaitable[None]]) -> None:
+        `opens`: a screen or a question is its outcome, and keys wait for that.
+        """
+        opening = object() if opens else None
+        self._opening = opening or self._opening
+        beside(self, partial(self._in_words, work, opening), group, exclusive=exclusive)
+
+    async def _in_words(self, work: Callable[[], Awaitable[None]], opening: object | None) -> None:
         try:
             await work()
         except Superseded:
             pass  # what took its place is being read
         except FAULTS as error:
             self.say(words_of(error), "bad")
+        finally:
+            if self._opening is opening:
+                self._opening = None
 
     # Commands ----------------------------------------------------------------------------------------------------
 
@@ -127,6 +152,10 @@ class ModeScreen(Screen[None]):
         else:
             # Keys in one burst: the screen is shown before its widgets are there.
             self._resumed_early = True
+
+    def on_screen_suspend(self) -> None:
+        """What was to open is open."""
+        self._opening = None
 
     def on_mount(self) -> None:
         """What could not be read before."""
@@ -238,7 +267,7 @@ class ModeScreen(Screen[None]):
 
     def do_account_add(self) -> None:
         """Mode 6 does it."""
-        self.attempt(self._add_account, "mode", exclusive=True)
+        self.attempt(self._add_account, "mode", exclusive=True, opens=True)
 
     async def _add_account(self) -> None:
         await self.app.switch_mode("accounts")

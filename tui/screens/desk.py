@@ -98,7 +98,7 @@ class DeskScreen(MeetingsScreen):
 
     def do_show_raw(self) -> None:
         """The record as the service gave it."""
-        self.attempt(self._show_raw)
+        self.attempt(self._show_raw, opens=True)
 
     async def _show_raw(self) -> None:
         view, asset = await self._shown(), self.pane.asset
@@ -108,7 +108,7 @@ class DeskScreen(MeetingsScreen):
 
     def do_asset_link(self) -> None:
         """Copy the link and show it."""
-        self.attempt(self._show_link)
+        self.attempt(self._show_link, opens=True)
 
     async def _show_link(self) -> None:
         view = await self._shown()
@@ -122,7 +122,7 @@ class DeskScreen(MeetingsScreen):
 
     def do_asset_copy(self) -> None:
         """Choose what to copy."""
-        self.attempt(self._show_copies)
+        self.attempt(self._show_copies, opens=True)
 
     async def _show_copies(self) -> None:
         view = await self._shown()

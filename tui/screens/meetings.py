@@ -1,6 +1,6 @@
 """The meetings in mode 1: accounts, the list and how it is narrowed, the metadata pane, the transfers dock."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ class MeetingsScreen(TriageScreen):
             Pane(self.context, id="pane"),
             id="body",
         )
-        yield Filter(self._known, self.focus_first, id="filter")
+        yield Filter(self._known, self._leave_filter, id="filter")
         yield Lines(id="dock", focusable=False)
 
     def on_mount(self) -> None:
@@ -90,7 +90,7 @@ class MeetingsScreen(TriageScreen):
 
     def look(self) -> None:
         """Accounts, rows and the pane anew; the cursor stays on its row."""
-        self.attempt(self._look, "look", exclusive=True)
+        self.attempt(self._look, "look", exclusive=True, opens=not self.table.is_filled)
 
     async def _look(self) -> None:
         self._accounts = await self.context.read(self.context.desk.accounts)
@@ -186,7 +186,10 @@ class MeetingsScreen(TriageScreen):
     def _step_account(self, by: int) -> None:
         names = [ALL, *(view.name for view in self._accounts)]
         place = names.index(self.base.account) if self.base.account in names else 0
-        self.query_one("#accounts", AccountsList).select(names[(place + by) % len(names)])
+        name = names[(place + by) % len(names)]
+        # At once, not when the list tells that it moved: the next key of a burst is for that account's rows.
+        self.ask_for(replace(self.base, account=name), keep=False)
+        self.query_one("#accounts", AccountsList).select(name)
 
     def do_account_previous(self) -> None:
         """The account before."""
@@ -204,10 +207,26 @@ class MeetingsScreen(TriageScreen):
         """Narrow the list by a text in the language of the filter."""
         self.filter.put(text)
 
-    def on_filter_changed(self, event: Filter.Changed) -> None:
-        """Each letter narrows the list."""
-        if event.text != self.narrowing.text:
-            self._narrow(replace(self.narrowing, text=event.text))
+    def on_filter_changed(self) -> None:
+        """Each letter narrows the list; what is told of a letter may come after later letters."""
+        if self.filter.text != self.narrowing.text:
+            self._narrow(replace(self.narrowing, text=self.filter.text))
+
+    def _leave_filter(self) -> None:
+        """To the rows that what was typed asks for."""
+        self._after_typing(self.on_filter_changed)
+        self.focus_first()
+
+    def _after_typing(self, act: Callable[[], None]) -> None:
+        """Do something once the letters that came in one burst before are in the filter; keys wait for it."""
+        typing = self._opening = object()
+
+        def typed() -> None:
+            act()
+            if self._opening is typing:
+                self._opening = None
+
+        self.filter.input.call_later(typed)
 
     def focus_first(self) -> None:
         """The rows."""
@@ -263,7 +282,7 @@ class MeetingsScreen(TriageScreen):
 
     def do_list_views(self) -> None:
         """Pick a saved view, keep this one, forget one."""
-        self.attempt(self._show_views)
+        self.attempt(self._show_views, opens=True)
 
     async def _show_views(self) -> None:
         views = await self.context.read(self.context.desk.search.views)
@@ -310,7 +329,7 @@ class MeetingsScreen(TriageScreen):
             self.set_class(False, "-reading")
             self.table.focus()
         elif typing or self.narrowing.text:
-            self.filter.put("")
+            self._after_typing(lambda: self.filter.put(""))
             self.focus_first()
         elif self.table.marks:
             self.do_list_unmark()

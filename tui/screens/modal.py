@@ -11,6 +11,11 @@ T = TypeVar("T")
 class Modal(ModalScreen[T]):
     """Answers once: keys that came in one burst behind the one that answered leave alone what lies below."""
 
+    @property
+    def is_filling(self) -> bool:
+        """Keys that come before its widgets are there wait for them (tui/held_keys.py)."""
+        return not self.is_mounted
+
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Answer and go. Textual's own, called twice, would take the next screen away, too."""
         return super().dismiss(result) if self.is_current else AwaitComplete()

@@ -6,14 +6,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.label import label
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 
 
-class PromptScreen(ModalScreen[str | None]):
+class PromptScreen(Modal[str | None]):
     """Answers what was typed, or None. `problem(text)` says why it will not do; "" when it does."""
 
     CSS_PATH = sheet("raw")

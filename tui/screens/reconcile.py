@@ -137,7 +137,7 @@ class ReconcileScreen(ModeScreen):
         if row is None:
             return
         self.table.hold()
-        self.attempt(lambda: self._fix(row))
+        self.attempt(lambda: self._fix(row), opens=row.remedy in ASKS)
 
     async def _fix(self, row: ReconcileRow) -> None:
         if row.remedy in ASKS:

@@ -74,7 +74,7 @@ class SecretsScreen(ModeScreen):
     def look(self) -> None:
         """Look everything up, in threads."""
         self.query_one("#title", Bar).say(((f" Secrets of {plain(self._account)}", "strong"),))
-        self.attempt(self._look, "look", exclusive=True)
+        self.attempt(self._look, "look", exclusive=True, opens=not self.table.is_filled)
 
     async def _look(self) -> None:
         desk = self.context.desk
@@ -160,7 +160,7 @@ class SecretsScreen(ModeScreen):
             self.say(f"{row.name}: {error}", "bad")
             return
         self._end_setting()
-        self.attempt(lambda: self._keep(row, secret), "secret")
+        self.attempt(lambda: self._keep(row, secret), "secret", opens=True)
 
     async def _keep(self, row: SecretRow, secret: Secret) -> None:
         account, name, ask = row.account, row.name, self.context.ask
@@ -184,7 +184,7 @@ class SecretsScreen(ModeScreen):
         row = self.table.current
         if row is not None:
             to = cast(Literal["keyring", "sealed"], words.target_of(row, self._stores))
-            self.attempt(lambda: self._move(row, to), "secret")
+            self.attempt(lambda: self._move(row, to), "secret", opens=True)
 
     async def _move(self, row: SecretRow, to: Literal["keyring", "sealed"]) -> None:
         self.say(f"moving {row.name}", "info")
@@ -201,7 +201,7 @@ class SecretsScreen(ModeScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.attempt(lambda: self._forget(row), "secret")
+                self.attempt(lambda: self._forget(row), "secret", opens=True)
             else:
                 self.say("nothing was removed")
 

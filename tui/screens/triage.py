@@ -140,7 +140,7 @@ class TriageScreen(ModeScreen):
             self.look()
             self.refresh_keys()
 
-        self.attempt(run)
+        self.attempt(run, opens=asks)
         if on_line and not asks:
             table.move_to(table.cursor + 1)
 

@@ -8,11 +8,11 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.label import cut, label, plain
 from tui.screens.base import sheet
+from tui.screens.modal import Modal
 from tui.widgets.lines import Lines, Row
 from vault.views import SavedView
 
@@ -25,7 +25,7 @@ class Picked:
     forget: bool = False
 
 
-class ViewsScreen(ModalScreen[Picked | None]):
+class ViewsScreen(Modal[Picked | None]):
     """Answers what is to be done, or None."""
 
     CSS_PATH = sheet("raw")

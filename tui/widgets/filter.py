@@ -49,11 +49,7 @@ class Filter(Vertical):
     """Shown from `open` until it is empty and left. `known()`: what can be named; `leave()`: to the rows."""
 
     class Changed(Message):
-        """Another text was typed."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        """Another text was typed: `text`."""
 
     def __init__(self, known: Callable[[], Known], leave: Callable[[], None], *, id: str) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
@@ -124,7 +120,7 @@ class Filter(Vertical):
         event.stop()
         if self._completing is not None and event.value != self._completing.value:
             self._completing = None
-        self.post_message(self.Changed(event.value))
+        self.post_message(self.Changed())
 
     def on_filter_input_completed(self, event: FilterInput.Completed) -> None:
         """Put the next one in."""

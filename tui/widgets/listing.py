@@ -72,6 +72,8 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """The row that the cursor was on before what is listed left it out; it goes back there, unless it was moved."""
         self._loads: Source[Row] | None = None
         """The source that is being read anew; None: none is."""
+        self._shows: Source[Row] | None = None
+        """The source whose rows are there; None: none are yet."""
         self._stale = False
         """Whether it changed while it was read."""
         self._counts = False
@@ -98,6 +100,16 @@ class Listing(Inked, Generic[Row], can_focus=True):
     def current(self) -> Row | None:
         """The row under the cursor, when it is loaded."""
         return self._windows.get(self.cursor) if self.total else None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether other rows were asked for than are shown."""
+        return self._loads is not None and self._loads != self._shows
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether rows, or none, were shown once."""
+        return self._shows is not None
 
     @property
     def awaits_end(self) -> bool:
@@ -261,6 +273,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         same_shape = (self.total, self.cursor) == (count.number, cursor)
         old_row, old_count = self.current, self.count
         self._windows, self.count, self.cursor = loaded.windows, count, cursor
+        self._shows = self._source
         self._wanted.clear()
         if same_shape:
             for index, row in zip(seen, before, strict=True):

@@ -1,0 +1,71 @@
+"""Keys typed ahead, in one burst: they wait for what they were typed for."""
+
+from pathlib import Path
+
+from textual import events
+from textual.widgets import Input
+
+from tests.tui.sealed_stage import at_work, burst, sealed_stage
+from tests.tui.stage import StageEngine, app_on
+from tests.tui.walk import ready, until
+from tui.held_keys import DROPPED, HOLD_S
+from tui.screens.account_form import AccountFormScreen
+from tui.screens.flag import FlagScreen
+from tui.screens.leave import LeaveScreen
+
+
+async def test_a_verb_behind_a_filter_is_for_the_row_that_comes(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        burst(pilot.app, "slash", *"account:agents", "enter", "space", "space")
+        await until(pilot, lambda: len(screen.table.marks) == 2)
+        assert screen.table.marks == {("agents", "agents-000"), ("agents", "agents-001")}
+
+
+async def test_verbs_behind_an_order_and_an_account_are_for_the_rows_that_come(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        burst(pilot.app, "right_square_bracket", "space", "right_square_bracket", "space")
+        await until(pilot, lambda: len(screen.table.marks) == 2)
+        assert screen.table.marks == {("advice", "advice-000"), ("agents", "agents-000")}
+
+
+async def test_what_is_typed_behind_a_key_that_opens_a_form_is_for_its_field(tmp_path: Path) -> None:
+    with sealed_stage(tmp_path) as engine:
+        async with at_work(engine).run_test(size=(80, 24)) as pilot:
+            await ready(pilot)
+            burst(pilot.app, "6", "e", *"zq6")
+            await until(pilot, lambda: isinstance(pilot.app.screen, AccountFormScreen))
+            await until(pilot, lambda: any(each.value.endswith("zq6") for each in pilot.app.screen.query(Input)))
+
+
+async def test_what_is_pasted_behind_a_key_that_asks_is_for_the_question(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        burst(pilot.app, "e", "h")
+        pilot.app.post_message(events.Paste("the court has asked for it"))
+        await until(pilot, lambda: isinstance(pilot.app.screen, FlagScreen))
+        await until(pilot, lambda: any("the court" in each.value for each in pilot.app.screen.query(Input)))
+
+
+async def test_keys_wait_only_so_long_and_are_dropped_then(engine: StageEngine) -> None:
+    app, now = app_on(engine), [0.0]
+    app.clock = lambda: now[0]
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        screen._opening = object()  # something that never comes
+        burst(app, "space")
+        await until(pilot, lambda: bool(app._held))
+        now[0] = HOLD_S
+        await until(pilot, lambda: screen.said.strip() == DROPPED)
+        assert not screen.table.marks
+        burst(app, "space")  # whoever presses a key now has seen what there is
+        await until(pilot, lambda: len(screen.table.marks) == 1)
+
+
+async def test_leaving_waits_for_nothing(engine: StageEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        (await ready(pilot))._opening = object()
+        burst(app, "j", "ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, LeaveScreen))
