@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from providers.models import AssetId
@@ -24,7 +25,10 @@ class Acts:
     def __init__(self, context: Context, say: Say) -> None:
         self._context = context
         self._say = say
+        self.turns = asyncio.Lock()
+        """Held while something is decided: what keys of one burst decide is done, and taken back, in their order."""
         self.undone: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self._noted = 0
         self.deed: DeedView | None = None
         """The last deed in the ledger, as last read: done before this desk was opened, it can be taken back, too."""
 
@@ -37,7 +41,7 @@ class Acts:
         queued = await self._context.read(desk.enqueue, wanted) if wanted else ()
         reasons = [reason for asset in assets if (reason := rules.why_not_fetch(asset))]
         if queued:
-            self.note_deed()
+            await self.note_deed()
             skipped = f"; {len(reasons)} not: {most_common(reasons)}" if reasons else ""
             self._say(f"queued {label.count(len(queued), 'asset')}{skipped}", "good")
         else:
@@ -73,19 +77,26 @@ class Acts:
 
     # Taking back -------------------------------------------------------------------------------------------------
 
-    def note_deed(self) -> None:
-        """What was just done is in the ledger's list of deeds: `u` takes it back from there."""
-        self.undone.append(("", self._undo_deed))
+    async def note_deed(self) -> None:
+        """What was just done is the last in the ledger's list of deeds: `u` takes it back from there."""
+        deed = await self._context.read(self._context.desk.undoing.last)
+        if deed is not None and deed.id != self._noted:
+            self._noted = deed.id
+            self.undone.append(("", partial(self._undo_deed, deed.id)))
 
-    async def _undo_deed(self) -> None:
+    async def _undo_deed(self, deed: int | None = None) -> None:
         undoing = self._context.desk.undoing
-        self._say(await self._context.read(undoing.undo), "")
+        self._say(await self._context.read(undoing.undo, deed), "")
         self.deed = await self._context.read(undoing.last)
 
     @property
     def can_undo(self) -> bool:
         """Whether there is something to take back."""
         return bool(self.undone or self.deed)
+
+    def forget_marks(self) -> None:
+        """Marks are gone: there is no marking to take back any more."""
+        self.undone = [(words, back) for words, back in self.undone if not words]
 
     async def undo(self) -> None:
         """Take the last thing back; at last what was done before this desk was opened."""

@@ -82,7 +82,7 @@ class TriageActs(Acts):
             words = await self._context.read(flagging.clear, identities)
         else:
             words = await self._context.read(flagging.set, identities, flag, note)
-        self.note_deed()
+        await self.note_deed()
         self._say(words, "good")
 
     # Verifying ---------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class TriageActs(Acts):
             why = asked.refused[0][1] if asked.refused else "nothing was asked for"
             self._say(f"not released: {why}", "bad")
             return
-        self.note_deed()
+        await self.note_deed()
         first = min(view.due_at for view in asked.release)
         left = label.duration(max((first - self._context.now()).total_seconds(), 0))
         refused = f"; {len(asked.refused)} refused: {asked.refused[0][1]}" if asked.refused else ""

@@ -145,8 +145,9 @@ def _problem(asset: KnownAsset, here: Here) -> str:
     if here.file.size != asset.held_size:
         return f"the file has {here.file.size} bytes, {asset.held_size} were proven"
     if here.sha256:
-        return "" if here.sha256 == asset.sha256 else "the bytes are not those that were proven"
-    if asset.proven_at and is_touched(here.file, datetime.fromisoformat(asset.proven_at)):
+        if here.sha256 != asset.sha256:
+            return "the bytes are not those that were proven"
+    elif asset.proven_at and is_touched(here.file, datetime.fromisoformat(asset.proven_at)):
         return "the file was changed after it was proven"
     if asset.checksum and asset.checksum != asset.sha256:
         return "the service now states another checksum"

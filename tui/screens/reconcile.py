@@ -48,6 +48,8 @@ class ReconcileScreen(ModeScreen):
         self._account = account
         self._view: ReconcileView | None = None
         self._asked = False
+        self._mending: set[ReconcileRow] = set()
+        """What is being mended: once is enough, however often the key is pressed."""
 
     def compose(self) -> ComposeResult:
         """It belongs to mode 1."""
@@ -133,11 +135,20 @@ class ReconcileScreen(ModeScreen):
 
     def do_reconcile_fix(self) -> None:
         """What mends the current one; then the next line."""
-        row = self.table.current
-        if row is None:
+        table, row = self.table, self.table.current
+        if row is None or row in self._mending:
             return
-        self.table.hold()
-        self.attempt(lambda: self._fix(row), opens=row.remedy in ASKS)
+        table.hold()
+        self._mending.add(row)
+        self.attempt(lambda: self._fix_in_turn(row), opens=row.remedy in ASKS)
+        if row.remedy not in ASKS:
+            table.move_to(table.cursor + 1)
+
+    async def _fix_in_turn(self, row: ReconcileRow) -> None:
+        try:
+            await self._fix(row)
+        finally:
+            self._mending.discard(row)
 
     async def _fix(self, row: ReconcileRow) -> None:
         if row.remedy in ASKS:
@@ -155,14 +166,18 @@ class ReconcileScreen(ModeScreen):
     async def _mend(self, row: ReconcileRow) -> str:
         desk = self.context.desk
         if row.remedy is Remedy.FORGET and row.asset is not None:
-            words = await self.context.read(desk.flagging.set, [row.asset], Flag.FORGET, "gone at the service")
-            self._acts.note_deed()
+            async with self._acts.turns:
+                words = await self.context.read(desk.flagging.set, [row.asset], Flag.FORGET, "gone at the service")
+                await self._acts.note_deed()
             return words
-        return await self.context.ask(lambda desk: desk.reconciling.fix(row))
+        words = await self.context.ask(lambda desk: desk.reconciling.fix(row))
+        if row.remedy is Remedy.FETCH:
+            await self._acts.note_deed()
+        return words
 
     def _mended(self, row: ReconcileRow) -> None:
         """It leaves the list; a new comparison tells what became of it."""
-        if self._view is not None:
+        if self._view is not None and row in self._view.rows:
             rows = tuple(each for each in self._view.rows if each != row)
             counts = {**self._view.counts, row.difference: self._view.counts.get(row.difference, 1) - 1}
             self._view = replace(self._view, rows=rows, counts=counts)

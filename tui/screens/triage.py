@@ -1,6 +1,7 @@
 """What desk and risk list share: verbs that act on what is marked, or on the line, and then go on."""
 
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from textual.timer import Timer
@@ -119,24 +120,28 @@ class TriageScreen(ModeScreen):
 
     # Acting ------------------------------------------------------------------------------------------------------
 
-    def act(self, act: Act, *, asks: bool = False) -> None:
+    def act(self, act: Act, *, asks: bool = False, reads: bool = False) -> None:
         """Do something with the pane's asset, else with what is marked, else with the line; then go on to the next.
 
-        `asks`: it asks first, and goes on only where the answer was yes (it gives True then).
+        `asks`: it asks first, and goes on only where the answer was yes (it gives True then). `reads`: it decides
+        nothing, and takes long: what is decided meanwhile does not wait for it, and marks stay.
         """
         table = self.table
         chosen = self.pane.asset if self.pane.has_focus else None
         here = table.current_key
         keys = list(table.marks) or [here]
         on_line = not chosen and not table.marks
-        self._last = lambda: self.act(act, asks=asks)
+        self._last = lambda: self.act(act, asks=asks, reads=reads)
         table.hold()
 
         async def run() -> None:
             self.keep_telling()
-            yes = await act([chosen] if chosen else await self.assets_of(keys))
+            async with nullcontext() if reads else self._acts.turns:
+                yes = await act([chosen] if chosen else await self.assets_of(keys))
             if asks and yes and on_line and table.current_key == here:
                 table.move_to(table.cursor + 1)
+            if not (reads or chosen or on_line) and (yes or (yes is None and not asks)):
+                self._unmark(keys)
             self.look()
             self.refresh_keys()
 
@@ -144,22 +149,31 @@ class TriageScreen(ModeScreen):
         if on_line and not asks:
             table.move_to(table.cursor + 1)
 
+    def _unmark(self, keys: Sequence[Hashable]) -> None:
+        """Marks go with the verb that they were for: the next one is never for rows that one sees no more."""
+        self.table.marks.difference_update(keys)
+        self.table.recolour()
+        self._acts.forget_marks()
+        self.marks_changed()
+
     def do_asset_fetch(self) -> None:
         """Queue."""
         self.act(self._fetch)
 
-    async def _fetch(self, assets: Sequence[AssetView]) -> None:
-        """What does not fit is asked about before it starts."""
+    async def _fetch(self, assets: Sequence[AssetView]) -> bool | None:
+        """What does not fit is asked about before it starts; False when it is not to be."""
         wanted = [asset.identity for asset in assets if not rules.why_not_fetch(asset)]
         room = await self.context.read(self.context.desk.risk.room, wanted) if wanted else None
         if room is None or room.fits:
             await self._acts.fetch(assets)
-            return
+            return None
         question = ConfirmScreen("It does not fit. Queue it all the same?", [totals_words(room)], "Queue")
-        if await self._answer(question):
+        yes = await self._answer(question)
+        if yes:
             await self._acts.fetch(assets)
         else:
             self.say("nothing queued")
+        return yes
 
     async def _answer(self, question: ConfirmScreen) -> bool:
         answer: bool | None = await self.app.push_screen_wait(question)
@@ -167,7 +181,7 @@ class TriageScreen(ModeScreen):
 
     def do_asset_verify(self) -> None:
         """Verify."""
-        self.act(self._verify)
+        self.act(self._verify, reads=True)
 
     async def _verify(self, assets: Sequence[AssetView]) -> None:
         found = await self._acts.verify(assets)
@@ -204,7 +218,7 @@ class TriageScreen(ModeScreen):
 
     def do_asset_packet(self) -> None:
         """Write a custody packet."""
-        self.act(self._packet)
+        self.act(self._packet, reads=True)
 
     async def _packet(self, assets: Sequence[AssetView]) -> None:
         """Where it lies is shown in full: the status line may have no room for it."""
@@ -232,7 +246,8 @@ class TriageScreen(ModeScreen):
         self.attempt(self._undo)
 
     async def _undo(self) -> None:
-        await self._acts.undo()
+        async with self._acts.turns:
+            await self._acts.undo()
         self.look()
         self.marks_changed()
         self.refresh_keys()
