@@ -4,31 +4,27 @@ Afterwards no byte that the terminal got, no picture, file, log or message holds
 environment of any process that it started.
 """
 
-import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from providers import registry
 from providers.emulation import Faults
-from tests.e2e.canary import Find, told
+from tests.e2e.canary import told
 from tests.e2e.canary_deliveries import deliver
 from tests.e2e.canary_desk import FAULTS, KEY
 from tests.e2e.canary_house import House, house
-from tests.e2e.terminal import MARKS, Terminal, narrow, opened
+from tests.e2e.canary_watch import Offspring, Watched, desk_over
+from tests.e2e.terminal import MARKS, narrow, opened
 from tests.e2e.test_canary import ALL, Campaign, Typed
 from tui.unlock_offer import QUIET_S
 
 pytestmark = MARKS
-LOOK_S = 0.02
 TITLE = "Mortgage advice"
-BEGIN, END = "\x1b[200~", "\x1b[201~"
-"""Of what is pasted."""
+ACCOUNTS = "Service    Health"
+"""Of mode 6 alone."""
 
 
 @pytest.fixture
@@ -36,93 +32,6 @@ def home(tmp_path: Path) -> Iterator[House]:
     """The services and a configuration for them."""
     with house(tmp_path / "house", time.time) as made:
         yield made
-
-
-class Offspring:
-    """Looks at the arguments and environments of a process's descendants, whoever adopts them later."""
-
-    def __init__(self, parent: int) -> None:
-        self.parent = parent
-        self.seen: dict[int, dict[str, bytes]] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ended.wait(LOOK_S):
-            self._look()
-
-    def _look(self) -> None:
-        parents: dict[int, int] = {}
-        for entry in os.listdir("/proc"):
-            if entry.isdigit():
-                with suppress(OSError):
-                    parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
-        mine = {self.parent, *self.seen}
-        while more := {pid for pid, parent in parents.items() if parent in mine and pid not in mine}:
-            mine |= more
-        for pid in mine - {self.parent}:
-            shown = self.seen.setdefault(pid, {})
-            for name in ("cmdline", "environ"):
-                with suppress(OSError):
-                    content = Path(f"/proc/{pid}/{name}").read_bytes()
-                    # Between fork and exec it is a copy of its parent, which was given what it was given.
-                    if name == "cmdline" or content != self._own("environ"):
-                        shown[name] = shown.get(name, b"") + (b"" if content in shown.get(name, b"") else content)
-
-    def _own(self, name: str) -> bytes:
-        with suppress(OSError):
-            return Path(f"/proc/{self.parent}/{name}").read_bytes()
-        return b""
-
-    def close(self) -> None:
-        """Look no more."""
-        self._ended.set()
-        self._thread.join()
-
-
-class Watched:
-    """A desk whose terminal is looked at after every step."""
-
-    def __init__(self, desk: Terminal, home: House) -> None:
-        self.desk, self._home = desk, home
-        self.screens: list[str] = []
-
-    def see(self, *texts: str) -> None:
-        """Wait for texts, and keep the screen."""
-        self.desk.wait_for(*texts)
-        self.screens.append(self.desk.text)
-
-    def press(self, *keys: str) -> None:
-        """Press keys, let the desk settle, keep the screen; after each esc, tab and enter, too."""
-        while keys:
-            ends = [place for place, key in enumerate(keys, 1) if key in ("esc", "tab", "enter")]
-            now = keys[: ends[0]] if ends else keys
-            self.desk.press(*now)
-            self.desk.settle(0.12)
-            self.screens.append(self.desk.text)
-            keys = keys[len(now) :]
-
-    def paste(self, text: str) -> None:
-        """Paste as a terminal does."""
-        self.press(f"{BEGIN}{text}{END}")
-
-    def found(self) -> list[Find]:
-        """The canaries that the terminal got, and that stood on a screen."""
-        finds = self._home.aviary.within(bytes(self.desk.raw), "the terminal's bytes")
-        for screen in dict.fromkeys(self.screens):
-            finds += self._home.aviary.within(screen.encode(), f"a screen:\n{screen}\n")
-        return finds
-
-
-@contextmanager
-def desk_over(
-    home: House, environ: dict[str, str], *fault: str, columns: int = 110, rows: int = 32
-) -> Iterator[Watched]:
-    """The desk with everything logged, or with a fault in it."""
-    command = (sys.executable, "-X", "dev", "-m", "tests.e2e.canary_desk", str(home.folder / "out" / "desk"), *fault)
-    with opened(environ, command=command, columns=columns, rows=rows) as desk:
-        yield Watched(desk, home)
 
 
 def test_no_screen_shows_a_canary(home: House) -> None:
@@ -176,116 +85,162 @@ def sealed_and_forgotten(home: House) -> dict[str, str]:
 
 def it_is_unlocked(home: House, watched: Watched) -> None:
     phrase = home.aviary.text("passphrase")
-    watched.see("Unlock the sealed file")
+    watched.see("Unlock the sealed file", "Passphrase")
     watched.desk.written_in(2 * QUIET_S)  # keys that come sooner were not meant for it
-    watched.press(*phrase[::-1], "enter")
-    watched.see("wrong")
+    watched.press(*phrase[::-1])
+    watched.see("•" * 10)
+    watched.opens("enter", "the passphrase is wrong")
     watched.press("ctrl+u")
     watched.paste(phrase)
-    watched.press("enter")
-    watched.desk.wait_gone("Unlock the sealed file")
+    watched.see("•" * 10)
+    watched.closes("enter", "Unlock the sealed file")
 
 
 def recordings_are_looked_at(watched: Watched) -> None:
-    watched.see("1 Desk", TITLE)
+    desk = watched.desk
+    watched.see(TITLE)
     watched.press("g", "enter")
-    watched.press("w")
-    watched.press("esc", "o")
-    watched.press("esc", "esc", "y")
-    watched.press("esc", "?")
-    watched.press("esc", "\x10", *"acc")
-    watched.press("esc", "r", "j", "j", "R")
+    watched.opens("w", "As the service gave it: ")
+    watched.closes("esc", "As the service gave it: ")
+    watched.opens("o", "│ Link", "https://app.cronofy.example")
+    watched.closes("esc", "│ Link")
     watched.press("esc")
-    watched.desk.resize(80, 24)
-    watched.press("2", "3")
-    watched.see("town-hall")
-    watched.desk.resize(120, 36)
-    watched.press("]", "r", "]", "1", "space")
+    watched.opens("y", "asset id")
+    watched.closes("esc", "asset id")
+    watched.opens("?", "Keys: desk")
+    watched.closes("esc", "Keys: desk")
+    watched.opens("\x10", "enter does it, esc goes back")
+    watched.press(*"acc")
+    watched.sees_typing("acc")
+    watched.closes("esc", "enter does it, esc goes back")
+    watched.asks("r", "advice: ")
+    watched.press("j", "j")
+    watched.opens("R", "At risk: all accounts")
+    watched.closes("esc", "At risk: all accounts")
+    desk.resize(80, 24)
+    desk.wait_until(lambda: "1 Desk" in desk.lines[0] and "d Download" in desk.lines[23], "drawn at 80 x 24")
+    watched.opens("2", "Nothing was ever queued")
+    watched.opens("3", "town-hall", "History (")
+    desk.resize(120, 36)
+    desk.wait_until(lambda: "1 Desk" in desk.lines[0] and "r Refresh" in desk.lines[35], "drawn at 120 x 36")
+    watched.press("]")
+    desk.wait_until(lambda: "release-sync" in desk.lines[1], "the next room is shown")
+    watched.asks("r", "asked just now")
+    watched.press("]")
+    desk.wait_until(lambda: "support-bridge" in desk.lines[1], "the room after that is shown")
+    watched.opens("1", TITLE)
+    watched.opens("space", "1 marked")
 
 
 def webhooks_come_in(home: House, watched: Watched) -> None:
     """Genuine ones, and such as somebody forged; then they are looked at."""
-    watched.press("5")
-    watched.see("Addresses")
+    watched.opens("5", "Deliveries", "Addresses")
     deliver(home, home.port)
-    watched.press("r", "g", "w")
-    watched.press("esc", "j", "w")
-    watched.press("esc", "j", "w")
-    watched.press("esc", "tab", "j", "j")
-    watched.press("k", "k", "T")
-    watched.press("esc", "tab", "tab")
+    watched.asks("r", "asked just now")
+    watched.press("g")
+    for key, what in (("", "rooms: not understood"), ("j", "rooms: recording"), ("j", "advice: not understood")):
+        watched.press(*key)
+        watched.see(f"\n {what}", "Payload, secrets redacted")
+        watched.opens("w", f"│ {what}", "j k scroll, esc goes back")
+        watched.closes("esc", "j k scroll, esc goes back")
+    watched.opens("tab", "▸Addresses")
+    watched.press("j", "j", "k", "k")
+    watched.opens("T", "Make a new secret for ")
+    watched.closes("esc", "Make a new secret for ")
+    watched.opens("tab", "▸Missed")
+    watched.opens("tab", "▸Deliveries")
 
 
 def notifications_are_typed(home: House, watched: Watched) -> None:
     """The S3 secret, by hand and pasted; saved."""
-    watched.press("4")
-    watched.see("At the service now")
+    watched.opens("4", "At the service now", "e-mails desk@studio.example")
     watched.press("enter")
-    watched.desk.wait_until(lambda: "Callback URL" in watched.desk.typing_line, "the first field has the focus")
-    watched.press("tab", "tab", "tab", "tab")
+    for field in ("Callback URL", "E-mails", "S3 ARN", "S3 key id"):
+        watched.sees_typing(field)
+        watched.press("tab")
+    watched.sees_typing("S3 secret")
     typed = home.aviary.make("S3 secret that was typed", "word")
     watched.press(*typed[:9])
+    watched.see("•" * 9)
     watched.paste(typed[9:])
-    watched.press("ctrl+s")
-    watched.see("saved")
+    watched.see("•" * 10)
+    watched.opens("ctrl+s", "saved; what the service now says")
     watched.press("esc")
+    watched.desk.wait_until(lambda: not watched.desk.typing_line, "the form has lost the focus")
 
 
 def secrets_are_typed(home: House, watched: Watched) -> None:
     """In mode 6, the account that has none."""
-    watched.press("6", "g", "c")
-    for _ in range(9):
-        watched.press("j", "c")
-        if "rooms-cookie" in watched.desk.cursor_line:
-            break
-    watched.press("s")
-    watched.see("Secrets of rooms-cookie")
+    watched.opens("6", ACCOUNTS)
+    watched.press("g")
+    for account, key in (("advice ", ""), ("agents ", "j"), ("rooms ", "j"), ("rooms-cookie ", "j")):
+        watched.press(*key)
+        watched.sees_cursor(account)
+        watched.asks("c", f"{account}works", f"{account[:-1]}: ")
+    watched.opens("s", "Secrets of rooms-cookie")
+    watched.press("enter")
     cookie = home.secrets["rooms-cookie", "cookie"]
-    watched.press("enter", *cookie)
-    watched.press("\x01", "\x03", "\x18", "enter")
-    watched.press("j", "k", "esc", "enter")
-    watched.see("rooms-cookie")
-    watched.press("tab", "tab", "tab", "tab", "esc", "esc")
+    watched.press(*cookie, "\x01", "\x03", "\x18")
+    watched.asks("enter", "cookie is kept")
+    watched.press("j", "k")
+    watched.closes("esc", "Secrets of rooms-cookie")
+    watched.opens("enter", "Edit rooms-cookie")
+    watched.press("tab", "tab", "tab", "tab")
+    watched.closes("esc", "Edit rooms-cookie")
 
 
 def an_account_is_added(home: House, watched: Watched) -> None:
     """By its form; its key is typed and pasted, and saved into a store."""
-    watched.press("6", "n")
-    watched.see("at which service")
-    watched.press(str(registry.names().index("flexperto") + 1))
-    watched.see("Add an account", "API token")
-    watched.press(*"another", "tab", *"https://a.example", "tab", "tab")
-    watched.desk.wait_until(lambda: "API token" in watched.desk.typing_line, "the secret's field has the focus")
+    watched.opens("n", "at which service")
+    watched.opens(str(registry.names().index("flexperto") + 1), "API token")
+    watched.sees_typing("Name")
+    watched.press(*"another", "tab")
+    watched.sees_typing("Address")
+    watched.press(*"https://127.0.0.1:9", "tab", "tab")
+    watched.sees_typing("API token")
     key = home.aviary.make("api_key in the form")
     watched.press(*key[:6])
+    watched.see("•" * 6)
     watched.paste(key[6:] + "\nand another line")
-    watched.press("ctrl+s")
-    watched.desk.wait_gone("API token  ")
-    watched.see("another")
+    watched.see("•" * 7)
+    watched.asks("ctrl+s", "another: ")
+    watched.see(ACCOUNTS)
+    watched.sees_cursor("another")
 
 
 def services_turn_hostile(home: House, watched: Watched) -> None:
-    """They repeat what they are sent."""
-    for how in ("403", "records"):
+    """They repeat what they are sent: where they refuse, and in what they answer."""
+    turned = {
+        "403": ("the credential lacks the right", "could not be read"),
+        "records": ("asked just now", "At the service now"),
+    }
+    for how, (of_the_room, of_the_form) in turned.items():
         home.echo(how)
-        watched.press("6", "g", "c", "j", "c", "j", "j", "c")
-        watched.press("1", "r")
-        watched.press("3", "r")
-        watched.press("4", "r")
+        if ACCOUNTS not in watched.desk.text:
+            watched.opens("6", ACCOUNTS)
+        watched.press("g")
+        for account, keys in (("advice ", ""), ("agents ", "j"), ("rooms-cookie ", "jj")):
+            watched.press(*keys)
+            watched.sees_cursor(account)
+            watched.asks("c", f"{account}works", f"{account[:-1]}: ")
+        watched.opens("1", TITLE)
+        watched.asks("r", "advice: ")
+        watched.opens("3", "History (")
+        watched.asks("r", of_the_room)
+        watched.opens("4", "^s Save")
+        watched.press("r")
+        watched.see(of_the_form)
     home.echo("")
 
 
 def it_is_handed_over(home: House, watched: Watched, slow: Faults) -> None:
     """A child takes the rest over, and is looked at while it works."""
-    watched.press("1")
+    watched.opens("1", TITLE)
     watched.press("U")
     narrow(watched.desk, "sprint")
-    watched.press("d")
-    watched.see("queued")
-    watched.press("2")
-    watched.see("running")
-    watched.desk.press("q")
-    watched.see("Hand over and leave")
+    watched.opens("d", "queued 3 assets")
+    watched.opens("2", "running")
+    watched.opens("q", "Hand over and leave")
     watched.desk.press("h")
     assert watched.desk.ended() == 0
     slow.bytes_per_s = None
@@ -296,7 +251,7 @@ def test_no_crash_tells_a_canary(home: House, fault: str) -> None:
     held = home.given / "secrets" / "REELDESK_SECRET_ADVICE_API_KEY"
     environ = {**home.environ, **home.from_variables}
     with desk_over(home, environ, fault, str(held)) as watched:
-        watched.see("1 Desk", "70006" if fault == "engine" else TITLE)
+        watched.see("70006" if fault == "engine" else TITLE)
         watched.desk.press(KEY)
         if fault == "bare":
             watched.press("q")
@@ -311,9 +266,16 @@ def test_the_demo_knows_no_canary(home: House) -> None:
     """It is opened by somebody who has secrets."""
     with opened({**home.environ, **home.from_variables}, "demo", columns=110, rows=32) as desk:
         watched, offspring = Watched(desk, home), Offspring(desk._child.pid)
-        watched.see("1 Desk", TITLE)
-        for mode in "654321":
-            watched.press(mode)
+        watched.see(TITLE)
+        for mode, words in (
+            ("6", "c Test"),
+            ("5", "▸Deliveries"),
+            ("4", "At the service now"),
+            ("3", "History ("),
+            ("2", "Nothing was ever queued"),
+            ("1", TITLE),
+        ):
+            watched.opens(mode, words)
         found = home.aviary.in_tree(home.folder, besides=[home.given])
         assert list((home.folder / "tmpdir").rglob("ledger.db")), "it has a ledger of its own"
         watched.press("q")
