@@ -11,6 +11,7 @@ from textual.widgets import Button, Input
 from providers.models import AssetId, RemoteState
 from tests.tui.stage import NOW, StageEngine, app_on
 from tests.tui.walk import desk_of, ready, seen, shows, until
+from tui.screens import triage
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.desk import DeskScreen
 from tui.screens.flag import FlagScreen
@@ -243,3 +244,17 @@ async def test_the_pane_says_whether_the_log_is_whole(engine: StageEngine) -> No
         await until(pilot, lambda: "chain whole, " in " ".join(screen.pane.text.split()))
         assert "fetched" in screen.pane.text
         assert "anna@desk" in screen.pane.text
+
+
+async def test_a_long_log_is_followed_when_somebody_reads_the_pane(
+    engine: StageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(triage, "FOLLOWED_UNASKED", 0)
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        screen = await on_held(pilot)
+        events = engine.desk.custody.log_size()
+        assert events
+        await until(pilot, lambda: screen.pane.chain == f"{events} events, not followed yet: enter follows it")
+        assert not [worker for worker in screen.workers if worker.group == "log"]
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.pane.chain.startswith(f"whole, {events} events"))
