@@ -49,6 +49,11 @@ def chain_words(report: LogReport, now: datetime) -> str:
     return f"BROKEN: {first.words if first else 'the log was set back'}; `reeldesk verify --log` tells all"
 
 
+def unfollowed_words(events: int) -> str:
+    """That a long chain was not followed yet, and what follows it."""
+    return f"{label.count(events, 'event')}, not followed yet: enter follows it"
+
+
 def decided_rows(asset: AssetView, told: Told, width: int, now: datetime) -> list[Row]:
     """Flags with their notes, where the file goes, how a release stands."""
     rows: list[Row] = []

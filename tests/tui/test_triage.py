@@ -9,8 +9,10 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from providers.models import AssetId, RemoteState
+from tests.tui.sealed_stage import burst
 from tests.tui.stage import NOW, StageEngine, app_on
 from tests.tui.walk import desk_of, ready, seen, shows, until
+from tui.screens import triage
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.desk import DeskScreen
 from tui.screens.flag import FlagScreen
@@ -102,12 +104,41 @@ async def test_marks_of_all_that_is_listed_a_verb_on_them_and_back(engine: Stage
         await shows(pilot, f"{many} marked")
         await pilot.press("W")
         await until(pilot, lambda: all(Flag.WANT in row.asset.flags for row in screen.rows))
+        assert not screen.table.marks, "marks go with the verb that they were for"
         await pilot.press("u")
         await until(pilot, lambda: not any(row.asset.flags for row in screen.rows))
-        await pilot.press("u")
-        await until(pilot, lambda: not screen.table.marks)
+        assert not screen._acts.undone, "no mark is left to take back"
         await pilot.press("space", "j", "M")
         await until(pilot, lambda: len(screen.table.marks) == 3)
+        for left in (1, 0):
+            await pilot.press("u")
+            await until(pilot, lambda left=left: len(screen.table.marks) == left)  # type: ignore[misc]  # bound early on purpose
+
+
+async def test_what_is_decided_in_one_burst_is_taken_back_in_its_order(engine: StageEngine) -> None:
+    """Each decision is done in a thread: none may overtake the one before it, nor `u` any of them."""
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await at_risk(pilot)
+        first = [row.asset.identity for row in screen.rows[:3]]
+        await pilot.press("X")
+        await until(pilot, lambda: asset(engine, first[0]).flags == {Flag.SKIP})
+        for _ in range(3):
+            burst(pilot.app, "H", "d", "u", "u")
+            await until(pilot, lambda: screen.said.count("undone") == 1 and not screen._acts.turns.locked())
+            assert asset(engine, first[0]).flags == {Flag.SKIP}, "what was decided before stays"
+            assert [asset(engine, each).flags for each in first[1:]] == [frozenset(), frozenset()]
+            assert [asset(engine, each).local for each in first[1:]] == [LocalState.ABSENT] * 2
+            await pilot.press("k", "k")
+
+
+async def test_a_note_typed_at_once_is_for_the_question(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await at_risk(pilot)
+        first = screen.rows[0].asset.identity
+        burst(pilot.app, "e", "h", *"quit", "enter")
+        await until(pilot, lambda: asset(engine, first).flags == {Flag.HOLD})
+        await until(pilot, lambda: "hold: quit" in screen.pane.text.replace("\n", " ") or "hold" in screen.said)
+        assert pilot.app.is_running
 
 
 async def test_a_flag_with_a_note_stands_in_the_row_and_in_the_pane(engine: StageEngine) -> None:
@@ -233,6 +264,11 @@ async def test_service_ledger_and_disk_side_by_side_and_one_key_mends(engine: St
         assert row.remedy is Remedy.FETCH
         await pilot.press("m")
         await until(pilot, lambda: screen.table.total == many - 1)
+        queued = [row.asset for row in screen._view.rows[:3]] if screen._view else []
+        burst(pilot.app, "m", "m", "m")
+        await until(pilot, lambda: screen.table.total == many - 4)
+        assert [asset(engine, each).local for each in queued if each] == [LocalState.QUEUED] * 3
+        await shows(pilot, "< 52 missing here")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, DeskScreen))
 
@@ -243,3 +279,17 @@ async def test_the_pane_says_whether_the_log_is_whole(engine: StageEngine) -> No
         await until(pilot, lambda: "chain whole, " in " ".join(screen.pane.text.split()))
         assert "fetched" in screen.pane.text
         assert "anna@desk" in screen.pane.text
+
+
+async def test_a_long_log_is_followed_when_somebody_reads_the_pane(
+    engine: StageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(triage, "FOLLOWED_UNASKED", 0)
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        screen = await on_held(pilot)
+        events = engine.desk.custody.log_size()
+        assert events
+        await until(pilot, lambda: screen.pane.chain == f"{events} events, not followed yet: enter follows it")
+        assert not [worker for worker in screen.workers if worker.group == "log"]
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.pane.chain.startswith(f"whole, {events} events"))

@@ -167,9 +167,10 @@ async def test_gone_there(house: House) -> None:
     assert (by_asset[C].difference, by_asset[C].remedy) == (GONE, Remedy.FORGET)
 
 
-async def test_another_checksum_there(house: House) -> None:
+@pytest.mark.parametrize("deep", [False, True])
+async def test_another_checksum_there(house: House, deep: bool) -> None:
     house.world.emulator.archives["a"].stated_sha256 = "ab" * 32
-    row = await house.row()
+    row = await house.row(deep=deep)
     assert (row.difference, row.remedy) == (DIFFERS, Remedy.VERIFY)
     assert row.words == "the service now states another checksum; verifying reads it"
 

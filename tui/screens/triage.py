@@ -1,7 +1,9 @@
 """What desk and risk list share: verbs that act on what is marked, or on the line, and then go on."""
 
+import time
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from contextlib import nullcontext
+from enum import Enum, auto
 from typing import Any
 
 from textual.timer import Timer
@@ -9,7 +11,7 @@ from textual.timer import Timer
 from providers.models import AssetId
 from tui import label
 from tui.context import Context
-from tui.custody_words import chain_words
+from tui.custody_words import chain_words, unfollowed_words
 from tui.long_work import Stopped
 from tui.risk_words import totals_words
 from tui.screens.base import ModeScreen
@@ -27,6 +29,19 @@ from vault.views import AssetView, Flag
 
 TELL_S = 0.5
 """Between two looks at how far something is; what is drawn is only what changed."""
+FOLLOWED_UNASKED = 10_000
+"""So many events of the log are followed in a third of a second of CPU; a million would take a core for a minute."""
+GIVES_WAY_S = 0.02
+"""So long the log rests after every 2,000 events (some 40 ms of Python, which keys need, too)."""
+
+
+class _Log(Enum):
+    """How far the desk is with following the log."""
+
+    UNSEEN = auto()
+    WAITS = auto()
+    """It is long: until somebody reads the pane."""
+    SEEN = auto()
 
 
 class TriageScreen(ModeScreen):
@@ -38,7 +53,7 @@ class TriageScreen(ModeScreen):
         self._last: Callable[[], None] | None = None
         self._releases: tuple[ReleaseView, ...] = ()
         self._ticking: Timer | None = None
-        self._log_followed = False
+        self._log = _Log.UNSEEN
         self._graced = ""
         """What was said last of open releases."""
 
@@ -89,18 +104,39 @@ class TriageScreen(ModeScreen):
             self.marks_changed()
         if self._releases:
             self.keep_telling()
-        if not self._log_followed:
-            self._log_followed = True
-            self.attempt(self._check_log, "log")
+        if self._log is _Log.UNSEEN:
+            self._log = _Log.SEEN
+            self.attempt(self._look_at_log, "log")
 
-    async def _check_log(self) -> None:
-        """Follow the log's chain once, beside everything else: the pane tells how it stands."""
+    async def _look_at_log(self) -> None:
+        """Follow the log's chain once, where that is soon done; a long one when somebody goes to the pane."""
+        events = await self.context.read(self.context.desk.custody.log_size)
+        if events <= FOLLOWED_UNASKED:
+            await self._follow_log()
+            return
+        self.pane.chain = unfollowed_words(events)
+        self.pane.redraw()
+        self._log = _Log.WAITS
+        self._log_is_wanted()
 
-        def leaving(done: int, total: int) -> None:
+    def on_descendant_focus(self) -> None:
+        """Somebody reads the pane."""
+        self._log_is_wanted()
+
+    def _log_is_wanted(self) -> None:
+        if self._log is _Log.WAITS and self.pane.has_focus:
+            self._log = _Log.SEEN
+            self.attempt(self._follow_log, "log")
+
+    async def _follow_log(self) -> None:
+        """Follow the log's chain beside everything else: the pane tells how it stands."""
+
+        def give_way(done: int, total: int) -> None:
             if not self.app.is_running:
                 raise Stopped("the desk is left")
+            time.sleep(GIVES_WAY_S)
 
-        report = await self.context.read(self.context.desk.custody.check_log, None, leaving)
+        report = await self.context.read(self.context.desk.custody.check_log, None, give_way)
         self.pane.chain = chain_words(report, self.context.now())
         self.pane.redraw()
 

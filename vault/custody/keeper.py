@@ -57,6 +57,10 @@ class Custody:
         """An asset's events, oldest first: who, what and when, with their links."""
         return self._ledger.reader.trail(identity)
 
+    def log_size(self) -> int:
+        """How many events the log has."""
+        return self._ledger.log.size()
+
     def check_log(self, kept: Head | None = None, on_progress: LogProgress = lambda done, total: None) -> LogReport:
         """Follow the chain of the log, and compare the assets' rows with it. `kept`: a head that a person kept.
 

@@ -74,7 +74,7 @@ class Head:
 
 
 Progress = Callable[[int, int], None]
-"""Told how many events of how many are checked; what it raises ends the check."""
+"""Told often how many events of how many are checked; what it raises ends the check."""
 
 
 def _silent(done: int, total: int) -> None:
@@ -86,6 +86,12 @@ class Log:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def size(self) -> int:
+        """How many events the anchor counts."""
+        with self._database.read() as connection:
+            number = int(connection.execute("SELECT coalesce(sum(count), 0) FROM log").fetchone()[0])
+        return number
 
     def check(self, kept: Head | None = None, on_progress: Progress = _silent) -> LogReport:
         """Follow the chain from its beginning, and compare each held asset's row with its last event.
@@ -144,7 +150,7 @@ class _Check:
             self._check_end(walked, count, head)
         if not self.breaks:
             self._check_lookup()
-        held = self._check_rows() if not self.breaks else 0
+        held = self._check_rows(count) if not self.breaks else 0
         return LogReport(ledger, walked.number, walked.link.hex(), tuple(self.breaks), held, walked.set_back)
 
     def _follow(self, walked: _Walked, count: int, head: bytes) -> None:
@@ -241,13 +247,14 @@ class _Check:
         if first[0] != "ok":
             self._note(Broken.LOOKUP, 0, None, f"the file is damaged where the log lies: {first[0]}")
 
-    def _check_rows(self) -> int:
+    def _check_rows(self, events: int) -> int:
         held, last = 0, 0
         while rows := self.connection.execute(_HELD, (last, _AT_ONCE)).fetchall():
             for row in rows:
                 held += 1
                 self._check_row(row)
             last = rows[-1]["id"]
+            self.on_progress(events, events)
         for identity, number in self.unheld.items():
             self._note_row(number, identity, "its file was here, and its row in the ledger knows nothing of that")
         return held

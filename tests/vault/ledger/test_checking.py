@@ -81,8 +81,11 @@ def test_a_whole_one(made: Made) -> None:
     told: list[tuple[int, int]] = []
     ledger = Ledger(made.path)
     report = ledger.log.check(on_progress=lambda *progress: told.append(progress))
+    size = ledger.log.size()
     ledger.close()
     count = len(made.events)
+    assert size == count
+    assert told == [(count, count)], "the rows, too, give way"
     assert (report.whole, report.events, report.held, report.set_back) == (True, count, 4, 0)
     assert report.head == made.events[count][1].hex()
     for number in (1, count // 2, count):
