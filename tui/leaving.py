@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from vault.views import TransferState, TransferView
 if TYPE_CHECKING:
     from vault.desk import Desk
     from vault.engine import Engine
+    from vault.triage.views import ReleaseView
 
 HandOver = Callable[["Desk"], "subprocess.Popen[bytes]"]
 """Starts a process that goes on with the desk's transfers. Raises NotHandedOver."""
@@ -70,6 +72,22 @@ class Leaving:
     def why_not(self) -> str:
         """Why transfers cannot be handed over, in words; "" when they can."""
         return "" if self._hand_over else NOT_IN_A_DEMO
+
+    async def releases(self) -> str:
+        """What becomes of open releases once the desk has ended, in words; "" when there are none."""
+        if self._hand_over is None:
+            return ""  # the services end with the desk
+        desk, open_ones = self._engine.desk, tuple["ReleaseView", ...]()
+        with suppress(VaultError, TimeoutError):
+            open_ones = await asyncio.wait_for(asyncio.to_thread(desk.releasing.due), LOOK_S)
+        if not open_ones:
+            return ""
+        first = min(view.due_at for view in open_ones).astimezone(UTC)
+        many = count(len(open_ones), "release")
+        return (
+            f"{many} still open: a desk or `reeldesk work` that runs then sends it, not before {first:%Y-%m-%d %H:%M} "
+            "UTC; `reeldesk undo` stops what waits"
+        )
 
     async def look(self) -> Sequence[TransferView]:
         """The transfers of this moment: what was queued a key ago is not in the engine's snapshot yet."""

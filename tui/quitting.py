@@ -15,6 +15,8 @@ class LeavesDesk(App[None]):
     """Asks before transfers end with the desk."""
 
     leave: Leaving
+    _told: str = ""
+    """What is said in the terminal once the desk has gone."""
     wants_demo: bool = False
     """Whether a person left for the demo: whoever opened the desk opens that."""
 
@@ -39,6 +41,7 @@ class LeavesDesk(App[None]):
             return
         transfers = await self.leave.look()
         answer = self.leave.answer(transfers)
+        self._told = await self.leave.releases()
         if answer is None:
             self.push_screen(LeaveScreen(self.leave.title(transfers), self.leave.why_not), self._answered)
         else:
@@ -47,10 +50,11 @@ class LeavesDesk(App[None]):
     def _answered(self, answer: Answer | None) -> None:
         screen = self.mode_screen()
         if answer is Answer.STOP:
-            self.exit()
+            self.exit(message=Text(self._told) if self._told else None)
         elif answer is Answer.HAND_OVER and screen is not None:
             screen.attempt(self._hand_over, "leave")
 
     async def _hand_over(self) -> None:
         self.say("handing over, a moment", "info")
-        self.exit(message=Text(await asyncio.to_thread(self.leave.hand_over)))
+        words = await asyncio.to_thread(self.leave.hand_over)
+        self.exit(message=Text("\n".join(filter(None, [words, self._told]))))

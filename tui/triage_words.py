@@ -44,7 +44,8 @@ Kept = Callable[[str], timedelta | None]
 def release_lines(plan: ReleasePlan, grace_s: float, now: datetime, kept: Kept) -> list[str]:
     """What the dialog says: when it is sent, what the service deletes, what goes along, what is refused and why."""
     until = now + timedelta(seconds=grace_s)
-    lines = [
+    lines = [*_besides(plan)]
+    lines += [
         f"Nothing is sent for {label.duration(grace_s)} (until {label.clock(until)} UTC): u stops it until then. "
         "Each file is read again just before. What the service has deleted does not come back.",
         "",
@@ -62,6 +63,16 @@ def release_lines(plan: ReleasePlan, grace_s: float, now: datetime, kept: Kept) 
         lines += ["", f"Not released, {label.count(len(plan.refused), 'asset')}:"]
         lines += [f"{_name(asset)}: {plain(words)}" for asset, words in plan.refused[:_MOST]]
     return lines
+
+
+def _besides(plan: ReleasePlan) -> list[str]:
+    """First, since the rest may have to be scrolled to: how many go along, and how many do not go."""
+    told = [f"{len(plan.free)} by name"]
+    if plan.along:
+        told.append(f"{label.count(len(plan.along), 'other')} of the same conference with it")
+    if plan.refused:
+        told.append(f"{label.count(len(plan.refused), 'asset')} not: the last lines say why")
+    return [f"{', '.join(told)}.", ""] if len(told) > 1 else []
 
 
 def _one(asset: AssetView, sent: datetime, kept: Kept) -> list[str]:

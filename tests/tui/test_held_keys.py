@@ -1,6 +1,7 @@
 """Keys typed ahead, in one burst: they wait for what they were typed for."""
 
 from pathlib import Path
+from typing import cast
 
 from textual import events
 from textual.widgets import Input
@@ -12,6 +13,7 @@ from tui.held_keys import DROPPED, HOLD_S
 from tui.screens.account_form import AccountFormScreen
 from tui.screens.flag import FlagScreen
 from tui.screens.leave import LeaveScreen
+from tui.screens.risk import RiskScreen
 
 
 async def test_a_verb_behind_a_filter_is_for_the_row_that_comes(engine: StageEngine) -> None:
@@ -28,6 +30,17 @@ async def test_verbs_behind_an_order_and_an_account_are_for_the_rows_that_come(e
         burst(pilot.app, "right_square_bracket", "space", "right_square_bracket", "space")
         await until(pilot, lambda: len(screen.table.marks) == 2)
         assert screen.table.marks == {("advice", "advice-000"), ("agents", "agents-000")}
+
+
+async def test_in_the_risk_list_a_verb_is_for_the_account_that_comes(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        burst(pilot.app, "R", "right_square_bracket", "space", "space")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RiskScreen) and pilot.app.screen.is_mounted)
+        screen = cast(RiskScreen, pilot.app.screen)
+        await until(pilot, lambda: len(screen.table.marks) == 2)
+        assert screen.table.marks == {row.asset.identity for row in screen.rows[:2]}
+        assert {row.asset.identity.account for row in screen.rows} == {"advice"}
 
 
 async def test_what_is_typed_behind_a_key_that_opens_a_form_is_for_its_field(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.stage import CONFIG, RUNNING, StageEngine, app_on, stage
+from tests.tui.test_triage import HELD
 from tests.tui.walk import ready, seen, shows, until
 from tui.app import SIGNALS, DeskApp
 from tui.leaving import NOT_IN_A_DEMO, Answer, Leaving
@@ -137,6 +138,27 @@ async def test_stopping_leaves_and_starts_nothing(engine: StageEngine, taking: T
         await until(pilot, engine.stopped.is_set)
     assert app.return_code == 0
     assert not taking.processes
+
+
+@pytest.mark.parametrize("key", ["s", "h"])
+async def test_a_release_in_its_grace_is_not_forgotten(
+    engine: StageEngine, taking: Taking, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    """With the desk nothing sends it any more: who leaves is told what does."""
+    asked_for = engine.desk.releasing.ask([HELD])
+    assert asked_for.release
+    app = app_on(engine, hand_over=taking)
+    async with app.run_test() as pilot:
+        await ready(pilot)
+        await asked(pilot)
+        await pilot.press(key)
+        await until(pilot, engine.stopped.is_set)
+    said = " ".join(capsys.readouterr().err.split())
+    due = asked_for.release[0].due_at
+    assert (
+        f"1 release still open: a desk or `reeldesk work` that runs then sends it, not before {due:%Y-%m-%d %H:%M}"
+        in said
+    )
 
 
 @pytest.mark.parametrize("keys", [("h",), ("j", "enter"), ("G", "enter"), ("down", "down", "enter")])

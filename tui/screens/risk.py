@@ -47,6 +47,8 @@ class RiskScreen(TriageScreen):
         self._account = account
         self._view: RiskView | None = None
         self._rows: tuple[RiskRow, ...] = ()
+        self._listed: str | None = None
+        """The account whose rows are shown; None: none are yet."""
 
     def compose(self) -> ComposeResult:
         """It belongs to mode 1."""
@@ -78,6 +80,11 @@ class RiskScreen(TriageScreen):
         """What is listed, in its order."""
         return self._rows
 
+    @property
+    def is_filling(self) -> bool:
+        """Also until another account's rows were read."""
+        return super().is_filling or self._listed != self._account
+
     # Reading -----------------------------------------------------------------------------------------------------
 
     def look(self) -> None:
@@ -85,11 +92,13 @@ class RiskScreen(TriageScreen):
         self.attempt(self._look, "look", exclusive=True)
 
     async def _look(self) -> None:
-        view = self._view = await self.context.read(self.context.desk.risk.look, self._account, limit=MOST)
+        account = self._account
+        view = self._view = await self.context.read(self.context.desk.risk.look, account, limit=MOST)
         await self.look_at_decisions()
         self.table.empty = empty_risk(self._account)
         self._rows = steady(self._rows, view.rows)
         self.table.show(ListSource(self._rows, lambda row: row.asset.identity))
+        self._listed = account
         self.query_one("#totals", Bar).say(totals_line(view))
         self._tell()
         self._follow(at_once=True)
