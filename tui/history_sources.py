@@ -15,8 +15,12 @@ class TransferSource:
 
     lists: Lists
 
-    def count(self) -> Count:
+    def count_at_once(self) -> Count:
         """How many."""
+        return self.count()
+
+    def count(self) -> Count:
+        """The same."""
         return Count(self.count_exactly(), exact=True)
 
     def count_exactly(self) -> int:
@@ -47,8 +51,12 @@ class DeliverySource:
     lists: Lists
     account: str
 
-    def count(self) -> Count:
+    def count_at_once(self) -> Count:
         """How many."""
+        return self.count()
+
+    def count(self) -> Count:
+        """The same."""
         return Count(self.count_exactly(), exact=True)
 
     def count_exactly(self) -> int:

@@ -18,8 +18,12 @@ class MeetingSource:
     desk: "Desk"
     query: Query
 
+    def count_at_once(self) -> Count | None:
+        """How many, where that is known in milliseconds."""
+        return self.desk.search.counted_at_once(self.query)
+
     def count(self) -> Count:
-        """How many, as far as that is known at once."""
+        """How many, as far as that is soon known."""
         return self.desk.search.counted(self.query)
 
     def count_exactly(self) -> int:

@@ -11,8 +11,12 @@ class Searching:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
+    def counted_at_once(self, query: Query) -> Count | None:
+        """How many meetings fit a query, where that is known in milliseconds; None: it is to be counted."""
+        return self._ledger.reader.counted_at_once(query)
+
     def counted(self, query: Query) -> Count:
-        """How many meetings fit a query, as far as that is known at once. Raises Superseded as `interrupt` says."""
+        """How many meetings fit a query, as far as that is soon known. Raises Superseded as `interrupt` says."""
         return self._ledger.reader.counted(query)
 
     def count_exactly(self, query: Query) -> int:

@@ -1,5 +1,7 @@
 """The filter below the list, by keys only: the language, completion, saved views, days, ranges of marks."""
 
+import sqlite3
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from tui.narrowing import Completing, Narrowing, completing, hint, narrowing_of
 from tui.screens.desk import DeskScreen
 from tui.screens.views import ViewsScreen
 from tui.widgets.ink import text_of
+from vault.ledger.finding import Finder
 from vault.query import Known, parse
 from vault.views import Query, SavedView
 
@@ -242,3 +245,30 @@ def test_going_through_completions_ends_where_it_began() -> None:
     for _ in range(len(going.found.choices)):
         there = there.step(1)
     assert there.step(1) == going.step(1)
+
+
+async def test_the_next_letter_ends_a_search_that_takes_long(
+    engine: StageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, begun, ended = Finder.page, threading.Event(), list[str]()
+
+    def page(finder: Finder, *args: Any, **near: Any) -> list[int]:
+        if finder._filter.words == ("w",):
+            begun.set()
+            numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000000)"
+            try:
+                finder._connection.execute(f"{numbers} SELECT max(i) FROM n").fetchone()
+                ended.append("by itself")
+            except sqlite3.OperationalError as error:
+                ended.append(str(error))
+                raise
+        return find(finder, *args, **near)
+
+    monkeypatch.setattr(Finder, "page", page)
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        screen = await typed(pilot, "w")
+        await until(pilot, begun.is_set)
+        await pilot.press("e")
+        await until(pilot, lambda: screen.table.total == rows_of(engine, "we"))
+        await until(pilot, lambda: ended == ["interrupted"])
+        assert screen.said == ""

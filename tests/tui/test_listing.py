@@ -1,7 +1,9 @@
 """The virtual list over sources that know their neighbours, count slowly, or are superseded."""
 
+import asyncio
 import threading
 from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from unicodedata import east_asian_width
 
@@ -18,6 +20,7 @@ from tui.widgets import columns as fitting
 from tui.widgets.columns import Column
 from tui.widgets.ink import text_of
 from tui.widgets.source import Near
+from tui.widgets.windows import SIZE
 from vault.errors import Superseded
 from vault.views import Count, Query
 
@@ -80,6 +83,9 @@ class Uncounted(Counting):
         self.may = threading.Event()
         self.counts = 0
 
+    def count_at_once(self) -> Count | None:
+        return None
+
     def count(self) -> Count:
         return Count(200, exact=False)
 
@@ -141,6 +147,63 @@ async def test_what_is_superseded_is_interrupted_and_says_nothing() -> None:
         await until(pilot, lambda: app.table.total == 70)
         assert slow.interrupted.is_set()
         assert app.words == ""
+
+
+class Stuck(Counting):
+    """Reads rows when it may, interrupted or not: what waits in line behind it is not begun."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total)
+        self.began, self.may = threading.Event(), threading.Event()
+
+    def rows(self, offset: int, limit: int, near: Near[int]) -> Sequence[int]:
+        self.began.set()
+        assert self.may.wait(10)
+        return super().rows(offset, limit, near)
+
+
+async def test_what_waits_in_line_and_is_superseded_is_never_read() -> None:
+    app = Stand(Counting(70))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 70)
+        with ThreadPoolExecutor(1) as line:
+            asyncio.get_running_loop().set_default_executor(line)
+            first, second, last = Stuck(100), Counting(200), Counting(300)
+            app.table.show(first)
+            await until(pilot, first.began.is_set)
+            app.table.show(second)
+            await until(pilot, lambda: line._work_queue.qsize() >= 3, "its questions wait in line")
+            app.table.show(last)
+            first.may.set()
+            await until(pilot, lambda: app.table.total == 300)
+            assert (second.asked, second.threads) == ([], set())
+            assert app.words == ""
+
+
+class Sought(Uncounted):
+    """Notes that its rows were counted."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__(total)
+        self.sought = 0
+
+    def count(self) -> Count:
+        self.sought += 1
+        return super().count()
+
+
+async def test_nothing_is_sought_to_be_counted_while_the_list_is_narrowed() -> None:
+    app = Stand(Counting(70))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 70)
+        typed = [Sought(1_000 * number) for number in range(1, 5)]
+        for source in typed:
+            app.table.show(source)
+            await until(pilot, lambda source=source: app.table._loads is None)  # type: ignore[misc]
+            assert app.table.total == SIZE, "as many as were read"
+        typed[-1].may.set()
+        await until(pilot, lambda: app.table.count == Count(4_000, exact=True))
+        assert [source.sought for source in typed] == [0, 0, 0, 1]
 
 
 class Unplaced(Counting):

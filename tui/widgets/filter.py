@@ -134,6 +134,10 @@ class Filter(Vertical):
         self.input.cursor_position = going.cursor
         self._say()
 
+    def on_resize(self) -> None:
+        """As much is said as fits."""
+        self._say()
+
     def on_descendant_focus(self) -> None:
         """What could be typed is said."""
         self._say()

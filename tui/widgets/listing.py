@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
 from textual.geometry import Size
@@ -13,7 +15,7 @@ from textual.widget import Widget
 from tui.beside import beside
 from tui.context import FAULTS, words_of
 from tui.widgets.ink import Inked
-from tui.widgets.reading import LATE_S, PLACE_S, Loaded, Spot, fill, load
+from tui.widgets.reading import LATE_S, PLACE_S, Loaded, Spot, asked, load, read_window
 from tui.widgets.source import ListSource, Source
 from tui.widgets.windows import Windows
 from vault.errors import Superseded
@@ -23,6 +25,8 @@ Row = TypeVar("Row")
 HEADER = 1
 PAUSE, MOST_PAUSE_S = 10, 30.0
 """A list that grows is counted again after so many times what that took, and no later than this."""
+RESTS_S = 0.25
+"""So long nobody narrows the list before all its rows are sought to be counted: while letters are typed, none are."""
 PATIENCE_S = 0.1
 """So long a jump waits for its rows before it shows that there are none yet."""
 
@@ -76,8 +80,8 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """The source whose rows are there; None: none are yet."""
         self._stale = False
         """Whether it changed while it was read."""
-        self._counts = False
-        """Whether all rows are being counted."""
+        self._counted_of: Source[Row] | None = None
+        """The source whose rows are being counted."""
         self._comes = False
         """Whether the rows around the cursor are awaited, to be scrolled to."""
         self._took_s = 0.0
@@ -156,6 +160,8 @@ class Listing(Inked, Generic[Row], can_focus=True):
         self._to_end = not self.count.exact and index >= self.total - 1
         index = min(max(index, 0), self.total - 1)
         before, self.cursor = self.cursor, index
+        if self.current is None:
+            self._key = None  # its row is to come: until then it is a place, and no longer the row before
         for place in {before, index}:
             self.refresh_line(place + HEADER)
         self._comes = self._want(self._top_for(index))
@@ -214,7 +220,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """Whether it is to be read once more."""
         start, spot = self.cursor, self._spot(or_top=or_top)
         try:
-            loaded = await load(source, spot, LATE_S if same else PLACE_S)
+            loaded = await load(source, spot, LATE_S if same else PLACE_S, lambda: source == self._source)
         except Superseded:
             return source == self._source
         if same and or_top and self._home is None:
@@ -228,32 +234,44 @@ class Listing(Inked, Generic[Row], can_focus=True):
         # Keys pressed meanwhile count from where the cursor comes to stand.
         cursor = min(max(loaded.cursor + self.cursor - start, 0), max(count.number - 1, 0))
         self._swap(loaded, count, cursor)
-        if not count.exact and not self._counts:
-            self._counts = True
+        if not count.exact and self._counted_of != source:
+            self._counted_of = source
             pause = min(self._took_s * PAUSE, MOST_PAUSE_S) if same else 0.0
-            beside(self, partial(self._count, source, counted=loaded.counted, pause=pause), "count")
+            beside(self, partial(self._count, source, loaded.counting, pause), "count", exclusive=True)
         return or_top and loaded.found is None and self._home is not None
 
-    async def _count(self, source: Source[Row], *, counted: bool, pause: float) -> None:
-        """Count all, however long that takes; as far as that goes at once first."""
+    async def _count(
+        self, source: Source[Row], counting: "asyncio.Future[Count | None] | None", pause_s: float
+    ) -> None:
+        """Count all, however long that takes; as far as that is soon done first."""
         try:
-            await asyncio.sleep(pause)
-            count = Count(0, exact=False) if counted else await asyncio.to_thread(source.count)
-            if not count.exact and source == self._source:
-                self._recount(Count(max(count.number, self.total), exact=False))
-                began = time.monotonic()
-                count = Count(await asyncio.to_thread(source.count_exactly), exact=True)
-                self._took_s = time.monotonic() - began
+            count: Count | None = None
+            if counting is not None and not pause_s:
+                with suppress(Superseded):
+                    count = await counting
+            while count is None and source == self._source:
+                await asyncio.sleep(pause_s or RESTS_S)
+                with suppress(Superseded):  # as another list was: this one is sought again
+                    count = await self._seek_all(source)
         except FAULTS as error:
             if source == self._source and not isinstance(error, Superseded):
                 self.post_message(self.Failed(words_of(error)))
             return
         finally:
-            self._counts = False
-            if source != self._source and self._loads is None and not self.count.exact:
-                self.reload()  # another list came in between: it is to be counted, too
-        if source == self._source:
+            if self._counted_of == source:
+                self._counted_of = None
+        if source == self._source and count is not None:
             self._recount(count)
+
+    async def _seek_all(self, source: Source[Row]) -> Count:
+        count = await asked(lambda: source == self._source, source.count)
+        if not count.exact and source == self._source:
+            self._recount(Count(max(count.number, self.total), exact=False))
+            await asyncio.sleep(RESTS_S)
+            began = time.monotonic()
+            count = Count(await asked(lambda: source == self._source, source.count_exactly), exact=True)
+            self._took_s = time.monotonic() - began
+        return count
 
     def _recount(self, count: Count) -> None:
         """There are more (or fewer) rows than was known."""
@@ -267,22 +285,30 @@ class Listing(Inked, Generic[Row], can_focus=True):
             self.move_to(self.total - 1)
         self.post_message(self.Counted(self))
 
-    def _swap(self, loaded: Loaded[Row], count: Count, cursor: int) -> None:
+    def _looks(self) -> list[tuple[Row | None, bool, bool]]:
+        """What the lines in sight show."""
         seen = range(self._top, self._top + self._room + 1)
-        before = [self._windows.get(index) for index in seen]
-        same_shape = (self.total, self.cursor) == (count.number, cursor)
-        old_row, old_count = self.current, self.count
+        return [(self._windows.get(index), index < self.total, index == self.cursor) for index in seen]
+
+    def _refresh_where(self, before: list[tuple[Row | None, bool, bool]]) -> None:
+        """Draw the lines in sight that show something else now."""
+        for index, (was, now) in enumerate(zip_longest(before, self._looks()), self._top):
+            if was != now:
+                self.refresh_line(index + HEADER)
+
+    def _swap(self, loaded: Loaded[Row], count: Count, cursor: int) -> None:
+        before, width = self._looks(), self.scrollable_content_region.width
+        old_row, old_count, old_top, old_cursor = self.current, self.count, self._top, self.cursor
         self._windows, self.count, self.cursor = loaded.windows, count, cursor
         self._shows = self._source
         self._wanted.clear()
-        if same_shape:
-            for index, row in zip(seen, before, strict=True):
-                if self._windows.get(index) != row:
-                    self.refresh_line(index + HEADER)
-        else:
+        if (count.number, cursor) != (old_count.number, old_cursor):
             self._resize_virtual()
             self.set_scroll(None, min(loaded.top, max(self.total - self._room, 0)))
+        if self._top != old_top or self.scrollable_content_region.width != width:
             self.refresh()
+        else:
+            self._refresh_where(before)
         self._keep_in_view()
         self._want(self._top)
         if self.current != old_row or not self.total:
@@ -321,8 +347,11 @@ class Listing(Inked, Generic[Row], can_focus=True):
     async def _load_windows(self, windows: Windows[Row], source: Source[Row], numbers: list[int]) -> None:
         try:
             for number in numbers:
-                await fill(source, windows, [number], self.total if self.count.exact else None)
+                rows = await read_window(source, windows, number, self.total if self.count.exact else None)
+                before = self._looks()
+                windows.put(number, rows)
                 if windows is self._windows:
+                    self._refresh_where(before)
                     self._arrived(number)
         except Superseded:
             if windows is self._windows:
@@ -332,15 +361,12 @@ class Listing(Inked, Generic[Row], can_focus=True):
             self.post_message(self.Failed(words_of(error)))
 
     def _arrived(self, number: int) -> None:
-        """A window is here: what waited for it is drawn."""
+        """A window is here: what waited for it is done."""
         self._wanted.discard(number)
-        size = self._windows.size
-        if number * size <= self._top + self._room and (number + 1) * size > self._top:
-            self._refresh_rows()
         target = self._top_for(self.cursor)
         if self._comes and not self._windows.missing(target, min(target + self._room, self.total - 1)):
             self._come()
-        if self.cursor // size == number:
+        if self.cursor // self._windows.size == number:
             self._settle()
 
     # In sight ----------------------------------------------------------------------------------------------------

@@ -27,8 +27,12 @@ class Source(Protocol[Row]):
     Two sources that are equal give the same rows, as of the moment that they are asked.
     """
 
+    def count_at_once(self) -> Count | None:
+        """How many rows there are, where that takes no longer than to read some; None where it does."""
+        ...
+
     def count(self) -> Count:
-        """How many rows there are, as far as that is known at once."""
+        """How many rows there are, as far as that is soon known."""
         ...
 
     def count_exactly(self) -> int:
@@ -59,8 +63,12 @@ class ListSource(Generic[Row]):
         self._rows = rows
         self.key = key
 
-    def count(self) -> Count:
+    def count_at_once(self) -> Count:
         """How many rows there are."""
+        return self.count()
+
+    def count(self) -> Count:
+        """The same."""
         return Count(len(self._rows), exact=True)
 
     def count_exactly(self) -> int:

@@ -8,8 +8,9 @@ from tui.widgets.source import Near
 
 Row = TypeVar("Row")
 
-SIZE = 128
-KEPT = 8
+SIZE = 48
+"""A large terminal's rows: the first that are seen wait for one window, and of what is seldom found few are sought."""
+KEPT = 21
 
 
 class Windows(Generic[Row]):

@@ -25,7 +25,7 @@ LATEST = 5_000
 """So many of those that the search index does not have yet are searched without it."""
 _AT_ONCE = 5_000
 """So many hits of the search index are sorted sooner than come upon."""
-_CHUNKS = (256, 512, 1_024, 2_048, 4_096, 8_192)
+_LOOKED_AT = 16_384
 """So many rows of an order are looked at before the search index is asked for all that fit."""
 
 
@@ -97,11 +97,21 @@ class Finder:
             total += self._connection.execute(one.sql, one.values).fetchone()[0]
         return total
 
-    def count(self) -> Count:
-        """How many: exact where that is known at once."""
+    def count_at_once(self) -> Count | None:
+        """How many, by counters, by the search index or because they are held; None where they must be sought."""
         quick = self._filter.is_only_words and not self._filter.short_words
         if self._filter.is_plain or quick:
             return Count(self.count_exactly(), exact=True)
+        known, vector = self._vectors.get(self._key)
+        if not known:
+            return None
+        return Count(COUNTED, exact=False) if vector is None else Count(len(vector), exact=True)
+
+    def count(self) -> Count:
+        """How many: exact where there are few, or where that is known at once."""
+        at_once = self.count_at_once()
+        if at_once is not None:
+            return at_once
         vector = self.vector()
         return Count(COUNTED, exact=False) if vector is None else Count(len(vector), exact=True)
 
@@ -131,8 +141,10 @@ class Finder:
         """Whether the vector is the way, as far as that is known without gathering it."""
         if self._filter.indexed_words:
             one = searched(self._filter.indexed_words)
-            rows = self._connection.execute(f"{one.sql} LIMIT {_AT_ONCE + 1}", one.values).fetchall()
-            return len(rows) <= _AT_ONCE
+            # Counted there: each row that comes to Python waits for the interpreter, which others use meanwhile.
+            sql = f"SELECT count(*) FROM ({one.sql} LIMIT {_AT_ONCE + 1})"
+            number: int = self._connection.execute(sql, one.values).fetchone()[0]
+            return number <= _AT_ONCE
         return self._has_facets and not self._filter.words and self._counted() <= FEW
 
     @property
@@ -244,49 +256,49 @@ class Finder:
         return None if row is None else (row["value"], meeting_id)
 
     def _next(self, start: Key | None, limit: int, *, backwards: bool = False) -> list[int]:
-        """The next ones. Where there is much to look at, a few chunks of the order first: they mostly do."""
+        """The next ones. Where there is much to look at, the next rows of the order first: they mostly do."""
         if not (self._filter.words or self._filter.rest or self._filter.without):
             return self._walk(start, limit, backwards=backwards)
         found: list[int] = []
-        place: Key | None = start
-        for size in _CHUNKS:
-            chunk = self._rows(place, size, backwards=backwards)
-            found += self._fitting(chunk)
-            if len(found) >= limit or len(chunk) < size:
-                return found[:limit]
-            place = (chunk[-1]["value"], chunk[-1]["id"])
+        place: Key | None = None
+        for stretch in self._order.stretches(start, backwards=backwards):
+            one = self.look(stretch, limit - len(found))
+            found += [row[0] for row in self._connection.execute(one.sql, one.values)]
+            if len(found) >= limit:
+                return found
+            place = self._last_looked_at(stretch)
+            if place is not None:
+                break
+        if place is None:
+            return found
         vector = self.vector() if start is None else None
         if vector is not None:
             return list(vector[-limit:][::-1] if backwards else vector[:limit])
         return [*found, *self._walk(place, limit - len(found), backwards=backwards)]
 
-    def _rows(self, start: Key | None, limit: int, *, backwards: bool) -> list[sqlite3.Row]:
-        """The next ids with their values in the order and their facets, as far as its index decides."""
-        rows: list[sqlite3.Row] = []
-        what = f"m.id, {self._order.column} AS value, m.facets"
-        for stretch in self._order.stretches(start, backwards=backwards):
-            one = self._statement(stretch, self._filter.counted, what)
-            rows += self._connection.execute(f"{one.sql} LIMIT ?", (*one.values, limit - len(rows))).fetchall()
-            if len(rows) >= limit:
-                break
-        return rows
+    def look(self, stretch: Stretch, limit: int) -> Statement:
+        """The first that fit among the first rows of a stretch, each looked at in its turn until there are enough.
 
-    def _fitting(self, rows: list[sqlite3.Row]) -> list[int]:
-        """Those that fit in every respect, in the order given. Most are decided by their texts alone."""
-        said = {row["id"] for row in rows if row["facets"] & facets.SAID}
-        maybe = [row["id"] for row in rows]
-        looks = [Clause("instr(x.words, ?) > 0", (word,)) for word in self._filter.words]
-        looks += [Clause("instr(x.words, ?) = 0", (word,)) for word in self._filter.without]
-        if looks:
-            among = _among((number for number in maybe if number not in said), "x.id")
-            where, values = _where([among, *looks])
-            fitting = {row[0] for row in self._connection.execute(f"SELECT x.id FROM texts x WHERE {where}", values)}
-            maybe = [number for number in maybe if number in fitting or number in said]
-        if maybe and (self._filter.rest or said):
-            where, values = _where([_among(maybe), *self._conditions(self._filter.words, counted=False)])
-            fitting = {row[0] for row in self._connection.execute(f"SELECT m.id FROM meetings m WHERE {where}", values)}
-            maybe = [number for number in maybe if number in fitting]
-        return maybe
+        All of it in one statement: SQLite keeps the interpreter from nobody while it looks. The rows come in the
+        order of the stretch, since the one loop lies within the other (EXPLAIN says so, and a test holds it).
+        """
+        rows = self._statement(stretch, self._filter.counted, f"m.id, {self._order.column} AS value, m.facets")
+        looks = [_said_or_written_in(word) for word in self._filter.words]
+        looks += [_said_or_written_in(word, inverse=True) for word in self._filter.without]
+        if self._filter.rest:
+            rest, values = _where(self._filter.rest)
+            looks.append(Clause(f"EXISTS (SELECT 1 FROM meetings m WHERE m.id = c.id AND {rest})", values))
+        where, values = _where(looks)
+        texts = "CROSS JOIN texts x ON x.id = c.id" if self._filter.words or self._filter.without else ""
+        sql = f"SELECT c.id FROM ({rows.sql} LIMIT ?) c {texts} WHERE {where} LIMIT ?"
+        return Statement(sql, (*rows.values, _LOOKED_AT, *values, limit))
+
+    def _last_looked_at(self, stretch: Stretch) -> Key | None:
+        """Where looking at a stretch ended; None at its end."""
+        one = self._statement(stretch, self._filter.counted, f"m.id, {self._order.column} AS value")
+        sql = f"{one.sql} LIMIT 1 OFFSET ?"
+        row = self._connection.execute(sql, (*one.values, _LOOKED_AT - 1)).fetchone()
+        return None if row is None else (row["value"], row["id"])
 
     def _walk(self, start: Key | None, limit: int, offset: int = 0, *, backwards: bool = False) -> list[int]:
         ids: list[int] = []
@@ -339,6 +351,13 @@ def searched(words: Sequence[str]) -> Statement:
         SELECT x.id FROM (SELECT id FROM unindexed ORDER BY id DESC LIMIT {LATEST}) u JOIN texts x ON x.id = u.id
         LEFT JOIN said s ON s.meeting_id = x.id WHERE {looked}"""
     return Statement(sql, (match, *(value for word in words for value in (word, word))))
+
+
+def _said_or_written_in(word: str, *, inverse: bool = False) -> Clause:
+    """The same as `said_or_written` of a row `c` (id, facets), with its text `x` at hand."""
+    sql = """(instr(x.words, ?) OR (c.facets & ? != 0
+        AND EXISTS (SELECT 1 FROM said s WHERE s.meeting_id = c.id AND instr(s.text, ?))))"""
+    return Clause(f"NOT {sql}" if inverse else sql, (word, facets.SAID, word))
 
 
 def _among(ids: Iterable[int], column: str = "m.id") -> Clause:

@@ -95,8 +95,13 @@ class Reader:
     def _assets_of(connection: sqlite3.Connection, meeting_id: int) -> list[sqlite3.Row]:
         return connection.execute(f"{ASSETS} WHERE a.meeting_id = ? ORDER BY a.id", (meeting_id,)).fetchall()
 
+    def counted_at_once(self, query: Query) -> Count | None:
+        """How many meetings fit the query, where that takes no more than milliseconds; None where it would."""
+        with self._database.listing() as connection:
+            return Finder(connection, query, self._vectors).count_at_once()
+
     def counted(self, query: Query) -> Count:
-        """How many meetings fit the query: exact where that is known at once, else that there are at least so many."""
+        """How many meetings fit the query: exact where they are few, else that there are at least so many."""
         with self._database.listing() as connection:
             return Finder(connection, query, self._vectors).count()
 

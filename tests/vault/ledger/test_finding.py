@@ -25,8 +25,8 @@ from vault.views import SORTS, AssetView, Count, Facet, LocalState, MeetingView,
 WAYS: dict[str, dict[str, object]] = {
     "gathered": {},
     "walked": {"FEW": -1, "_AT_ONCE": -1},
-    "walked in small chunks": {"FEW": -1, "_AT_ONCE": -1, "_CHUNKS": (1, 2, 3)},
-    "some of both": {"FEW": 7, "_AT_ONCE": 3, "_CHUNKS": (4, 8)},
+    "walked after a short look": {"FEW": -1, "_AT_ONCE": -1, "_LOOKED_AT": 3},
+    "some of both": {"FEW": 7, "_AT_ONCE": 3, "_LOOKED_AT": 5},
 }
 
 
@@ -159,6 +159,8 @@ def test_every_way_finds_the_same(
     rows = reader.page(query, 0, 999)
     assert rows == tuple(wanted)
     assert reader.count_exactly(query) == len(rows)
+    at_once = reader.counted_at_once(query)
+    assert at_once is None or at_once.number == (len(rows) if at_once.exact else finding.COUNTED)
     counted = reader.counted(query)
     assert counted.number == len(rows) if counted.exact else counted == Count(finding.COUNTED, exact=False)
     for place in range(0, len(rows), max(len(rows) // 3, 1)):
@@ -205,6 +207,34 @@ def test_every_order_and_filter_is_walked_by_a_covering_index(
                     assert len(plan) == 1
                     assert "USING COVERING INDEX meetings_" in plan[0]
                     assert "B-TREE" not in plan[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "looks"),
+    [
+        (Query(text="m"), ["SEARCH x USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (Query(text="board", account="advice"), ["SEARCH x USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (Query(smallest=5), []),
+    ],
+)
+def test_what_is_typed_is_sought_in_the_rows_of_an_order_one_by_one(
+    full: Ledger, query: Query, looks: list[str]
+) -> None:
+    """Nothing is gathered or sorted before the first that fits is found."""
+    with full._database.read() as connection:
+        finder = Finder(connection, query, Vectors())
+        for start in (None, (5.0, 7), (None, 7)):
+            for backwards in (False, True):
+                for stretch in finder._order.stretches(start, backwards=backwards):
+                    one = finder.look(stretch, 48)
+                    plan = [
+                        (row["parent"], row["detail"])
+                        for row in connection.execute(f"EXPLAIN QUERY PLAN {one.sql}", one.values)
+                    ]
+                    assert not [detail for _, detail in plan if "B-TREE" in detail or "MATERIALIZE" in detail], plan
+                    top = [detail for parent, detail in plan if parent == 0 and "CORRELATED" not in detail]
+                    assert top == ["CO-ROUTINE c", "SCAN c", *looks]
+                    assert any("USING COVERING INDEX meetings_" in detail for parent, detail in plan if parent)
 
 
 @pytest.mark.parametrize(
