@@ -2,7 +2,9 @@
 
 import logging
 
-from providers.redaction import RedactedLog, told
+import pytest
+
+from providers.redaction import RedactedLog, redact, told
 
 LINK = "https://b.example/o?X-Amz-Signature=" + "CANARY"
 
@@ -37,3 +39,17 @@ def test_a_log_record_with_its_traceback_tells_no_secret() -> None:
     assert lines[0] == "lost https://b.example/o?…"
     assert lines[-1] == "api_key=…"
     assert "CANARY" not in "\n".join(lines).replace('"CANARY"', "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("X-Amz-Security-Token: {}", "signature={}", "sig={}", "token={}", "key={}", "secret={}", "password={}"),
+        *("guid={}", "apikey={}", "api_key: {}", "PASSWORD = {}", "Bearer {}", "api-key', '{}", "Authorization: {}"),
+        *("cookie={}", "set-cookie: {}", "CRN_{}", "CRA_{}", "https://b.example/o?{}"),
+    ],
+)
+def test_what_is_named_like_a_credential_is_cut_out(text: str) -> None:
+    assert redact(f"it said {text.format('CANARY')} and ended").count("…") == 1
+    assert "CANARY" not in redact(f"it said {text.format('CANARY')} and ended")
+    assert redact("it said nothing and ended") == "it said nothing and ended"
