@@ -17,8 +17,9 @@ SECRETS = frozenset({"secrets"})
 """Screens over mode 6: an account's form, and its secrets."""
 RISK = frozenset({"risk"})
 RECONCILE = frozenset({"reconcile"})
-"""Screens over mode 1: what will be lost first; service, ledger and disk side by side."""
-OVER = SECRETS | RISK | RECONCILE
+LOG = frozenset({"log"})
+"""Screens over mode 1: what will be lost first; service, ledger and disk side by side; the log of events."""
+OVER = SECRETS | RISK | RECONCILE | LOG
 TRIAGE = DESK | RISK
 """Where recordings are decided about, one by one or marked together."""
 LISTS = frozenset({"list"})
@@ -117,6 +118,8 @@ COMMANDS: tuple[Command, ...] = (
     _c("flag.note", "e", "Flag and note", "Choose a flag and write a note with it, or take it away.", TRIAGE, _ACT, 23),
     _c("asset.packet", "E", "Packet", "Write a custody packet: files, records, trail, and a page.", TRIAGE, _ACT, 24),
     _c("list.compare", "c", "Compare", "Service, ledger and disk side by side.", TRIAGE, _SEE, 19),
+    _c("list.log", "L", "Log", "Every event of the custody log, newest first.", TRIAGE, _SEE, 25),
+    _c("log.only", "i", "Its own", "The events of the current one's asset alone; once more, all.", LOG, _SEE, 1),
     _c("list.mark", "space", "Mark", "Mark or unmark the current line and go on.", TRIAGE, _ACT, 9),
     _c(
         "list.mark-range",

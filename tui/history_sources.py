@@ -1,4 +1,4 @@
-"""Transfers and deliveries, as the tables read them: by the page, from the rows next to it."""
+"""Transfers, deliveries and events, as the tables read them: by the page, from the rows next to it."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from providers.models import AssetId
 from tui.widgets.source import Near
 from vault.lists import Lists
-from vault.views import Count, DeliveryView, TransferView
+from vault.views import Count, DeliveryView, LoggedEvent, TransferView
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,42 @@ class DeliverySource:
     def key(self, row: DeliveryView) -> Hashable:
         """Its number."""
         return row.id
+
+    def interrupt(self) -> None:
+        """It is read in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """The events of an asset ("": all)."""
+
+    lists: Lists
+    identity: str
+
+    def count_at_once(self) -> Count:
+        """How many."""
+        return self.count()
+
+    def count(self) -> Count:
+        """The same."""
+        return Count(self.count_exactly(), exact=True)
+
+    def count_exactly(self) -> int:
+        """The same."""
+        return self.lists.events.count(self.identity)
+
+    def rows(self, offset: int, limit: int, near: Near[LoggedEvent]) -> Sequence[LoggedEvent]:
+        """A part of them."""
+        after, before = (None if row is None else row.event.number for row in (near.after, near.before))
+        return self.lists.events.page(self.identity, offset, limit, after=after, before=before, total=near.total)
+
+    def position(self, key: Hashable) -> int | None:
+        """Where one stands."""
+        return self.lists.events.position(self.identity, key) if isinstance(key, int) else None
+
+    def key(self, row: LoggedEvent) -> Hashable:
+        """Its number."""
+        return row.event.number
 
     def interrupt(self) -> None:
         """It is read in milliseconds."""

@@ -114,7 +114,7 @@ class Desk:
         """What is lost first, and whether time and room suffice."""
         self.custody = Custody(config, ledger, now)
         """Trails, the log's check, packets."""
-        self.lists = Lists(ledger.transfer_lines, ledger.delivery_lines)
+        self.lists = Lists(ledger.transfer_lines, ledger.delivery_lines, ledger.event_lines)
         """Transfers and deliveries by the page."""
         self.search = Searching(ledger)
         """Counts, what a search looks through, saved views."""

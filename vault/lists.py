@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vault.ledger.lines import DeliveryLines, TransferLines
+from vault.ledger.lines import DeliveryLines, EventLines, TransferLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +11,4 @@ class Lists:
 
     transfers: TransferLines
     deliveries: DeliveryLines
+    events: EventLines

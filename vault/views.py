@@ -347,6 +347,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """A line of the whole log: what the event is of (an asset's id, an account's name, or "" for neither)."""
+
+    identity: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class CatchupView:
     """A room's summary as it was at one moment. `error` instead of a text when it could not be read."""
 

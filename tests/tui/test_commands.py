@@ -8,6 +8,7 @@ from tui.app import SCREENS
 from tui.commands import BY_ID, COMMANDS, EVERYWHERE, OVER, bindings, keys_of, on, spoken
 from tui.keymaps import keymap_problems
 from tui.screens.help import HelpScreen
+from tui.screens.log import LogScreen
 from tui.screens.palette import PaletteScreen
 from tui.screens.reconcile import ReconcileScreen
 from tui.screens.risk import RiskScreen
@@ -52,7 +53,7 @@ def test_letters_and_digits_are_never_taken_from_an_input() -> None:
             assert all(key.startswith("ctrl+") for key in command.keys.split(",")), command.id
 
 
-@pytest.mark.parametrize("screen", [*SCREENS, RiskScreen, ReconcileScreen], ids=lambda screen: screen.MODE)
+@pytest.mark.parametrize("screen", [*SCREENS, RiskScreen, ReconcileScreen, LogScreen], ids=lambda screen: screen.MODE)
 def test_every_command_of_a_screen_has_a_method(screen: type) -> None:
     for command in on(screen.MODE):  # type: ignore[attr-defined]  # a ModeScreen
         assert callable(getattr(screen, command.method, None)), command.id

@@ -355,6 +355,12 @@ class TriageScreen(ModeScreen):
     async def _mark_all(self) -> None:
         self._marked(await self.table.mark_between(0, self.table.total - 1))
 
+    def do_list_log(self) -> None:
+        """Every event that was established here."""
+        from tui.screens.log import LogScreen
+
+        self.app.push_screen(LogScreen(self.context, self.pane.chain))
+
     def do_list_mark_range(self) -> None:
         """From the line that was marked last to this one."""
         self.attempt(self._mark_range)

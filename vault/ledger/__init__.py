@@ -12,7 +12,7 @@ from vault.ledger.flags import Flags
 from vault.ledger.history import History
 from vault.ledger.hooks import Hooks
 from vault.ledger.indexing import Index
-from vault.ledger.lines import DeliveryLines, TransferLines
+from vault.ledger.lines import DeliveryLines, EventLines, TransferLines
 from vault.ledger.migrating import Watcher
 from vault.ledger.proven import Proven
 from vault.ledger.queueing import Transfers
@@ -55,6 +55,7 @@ class Ledger:
         self.views = Views(self._database)
         self.transfer_lines = TransferLines(self._database)
         self.delivery_lines = DeliveryLines(self._database)
+        self.event_lines = EventLines(self._database)
         self.releases = Releases(self._database)
         self.receipts = Receipts(self._database)
         self.flags = Flags(self._database)

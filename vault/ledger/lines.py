@@ -1,13 +1,14 @@
-"""The lists of transfers and of deliveries, by the page however long they grow. Reads only; usable from any thread."""
+"""The lists of transfers, deliveries and events, by the page however long they grow. Reads only, from any thread."""
 
 from collections.abc import Mapping
 
 from providers.models import AssetId
 from vault.ledger.database import Database
 from vault.ledger.deliveries import DELIVERY_COLUMNS, delivery_view
+from vault.ledger.events import event_of
 from vault.ledger.rows import TRANSFERS, transfer_view
 from vault.ledger.walking import Walk, in_order
-from vault.views import DeliveryView, TransferState, TransferView
+from vault.views import DeliveryView, LoggedEvent, TransferState, TransferView
 
 _QUEUE = Walk("transfers", ("line_rank", "line_place", "asset_id"))
 
@@ -93,6 +94,52 @@ class DeliveryLines:
         """Where one stands; None when it is not among them."""
         with self._database.read() as connection:
             return _walk(account).position(connection, delivery)
+
+
+class EventLines:
+    """Events of an asset or an account ("": all there are), the latest first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(
+        self,
+        identity: str,
+        offset: int,
+        limit: int,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        total: int | None = None,
+    ) -> tuple[LoggedEvent, ...]:
+        """A part of them; `after`, `before`: the numbers just before and behind it, where they are known.
+
+        Raises ValueError for a row that is no event.
+        """
+        with self._database.read() as connection:
+            numbers = _log(identity).page(connection, offset, limit, after=after, before=before, total=total)
+            marks = ", ".join("?" * len(numbers))
+            sql = f"SELECT number, body, chain, identity FROM events WHERE number IN ({marks})"
+            rows = connection.execute(sql, numbers).fetchall()
+        return tuple(LoggedEvent(row["identity"] or "", event_of(row)) for row in in_order(rows, numbers, "number"))
+
+    def count(self, identity: str) -> int:
+        """How many there are. Of all: the last one's number, since they are numbered from 1 on."""
+        with self._database.read() as connection:
+            if identity:
+                return _log(identity).count(connection)
+            number: int = connection.execute("SELECT coalesce(max(number), 0) FROM events").fetchone()[0]
+        return number
+
+    def position(self, identity: str, number: int) -> int | None:
+        """Where one stands; None when it is not among them."""
+        with self._database.read() as connection:
+            return _log(identity).position(connection, number)
+
+
+def _log(identity: str) -> Walk:
+    whose = ("identity = ?", (identity,)) if identity else ("1", ())
+    return Walk("events", ("number",), True, *whose)
 
 
 def _walk(account: str) -> Walk:

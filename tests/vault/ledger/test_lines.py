@@ -53,6 +53,28 @@ def check_pages(page: Callable[..., Sequence[Any]], whole: Sequence[Any], key: C
                 assert tuple(page(offset, len(wanted), before=key(whole[end]))) == wanted
 
 
+def test_events_by_the_page(ledger: Ledger) -> None:
+    """Those of one asset as its trail has them, and all of them, the latest first."""
+    queued(ledger, "one", "other")
+    one, other = identity("one"), identity("other")
+    for _ in range(3):
+        ledger.transfers.steer(one, "cancel", NOW)
+        assert ledger.transfers.enqueue([one], NOW)
+    lines = ledger.event_lines
+    for name in ("", str(one), str(other)):
+        many = lines.count(name)
+        whole = lines.page(name, 0, 99)
+        assert len(whole) == many
+        assert [row.event.number for row in whole] == sorted((row.event.number for row in whole), reverse=True)
+        check_pages(lambda *at, name=name, **near: lines.page(name, *at, **near), whole, lambda row: row.event.number)
+        assert [lines.position(name, row.event.number) for row in whole] == list(range(many))
+        assert lines.position(name, 10_000) is None
+    of_one = lines.page(str(one), 0, 99)
+    assert {row.identity for row in of_one} == {str(one)}
+    assert [row.event for row in reversed(of_one)] == list(ledger.reader.trail(one))
+    assert lines.count("") == ledger.log.size() > len(of_one)
+
+
 def test_deliveries_by_the_page(ledger: Ledger) -> None:
     delivered(ledger, MANY)
     lines = ledger.delivery_lines

@@ -1,0 +1,64 @@
+"""The log of events over the desk, by keys only."""
+
+from typing import cast
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.stage import StageEngine, app_on
+from tests.tui.walk import ready, seen, shows, until
+from tui.screens.desk import DeskScreen
+from tui.screens.log import LogScreen
+
+
+async def opened(pilot: Pilot[None]) -> LogScreen:
+    await ready(pilot)
+    await pilot.press("L")
+    await until(pilot, lambda: isinstance(pilot.app.screen, LogScreen) and pilot.app.screen.is_mounted)
+    screen = cast(LogScreen, pilot.app.screen)
+    await until(pilot, lambda: screen.table.current is not None, "the events")
+    return screen
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_every_event_newest_first_and_those_of_one_asset(engine: StageEngine, size: tuple[int, int]) -> None:
+    async with app_on(engine).run_test(size=size) as pilot:
+        screen = await opened(pilot)
+        many = engine.desk.custody.log_size()
+        await shows(pilot, f"1 of {many:,}  newest first")
+        row = screen.table.current
+        assert row is not None
+        assert row.event.number == many
+        await shows(pilot, f"chain whole, {many} events")
+        await pilot.press("G")
+        await until(pilot, lambda: (last := screen.table.current) is not None and last.event.number == 1)
+        await pilot.press("g")
+        events = engine.desk.lists.events
+        place = next(n for n, each in enumerate(events.page("", 0, many)) if each.event.what == "fetched")
+        screen.table.move_to(place)
+        await until(pilot, lambda: (here := screen.table.current) is not None and here.event.what == "fetched")
+        fetched = screen.table.current
+        assert fetched is not None
+        await pilot.press("i")
+        await until(pilot, lambda: screen.table.total == events.count(fetched.identity))
+        assert screen.table.current == fetched, "the cursor stays on its event"
+        assert fetched.identity in seen(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.focused is screen.query_one("#about"))
+        await pilot.press("G")
+        await shows(pilot, fetched.event.chain[:20])
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: screen.table.total == many)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DeskScreen))
+
+
+async def test_a_new_event_comes_in_above_and_moves_no_cursor(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("j", "j")
+        before, total = screen.table.current, screen.table.total
+        engine.desk.enqueue([engine.desk.risk.look().rows[0].asset.identity])
+        engine.set()
+        await until(pilot, lambda: screen.table.total > total)
+        assert screen.table.current == before

@@ -1,0 +1,114 @@
+"""The log of events, over mode 1: every fact that was established here, newest first, however many there are."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from tui.commands import bindings
+from tui.context import Context
+from tui.history_sources import EventSource
+from tui.log_rows import empty_log, event_rows, log_columns, place_line
+from tui.screens.base import ModeScreen, sheet
+from tui.widgets.bars import Bar, ModeBar
+from tui.widgets.lines import Lines
+from tui.widgets.table import Table
+from vault.views import LoggedEvent
+
+
+class LogScreen(ModeScreen):
+    """All events, or those of one asset alone. `chain`: how the log's chain stands, in words."""
+
+    MODE = "log"
+    CSS_PATH = sheet("log")
+    BINDINGS: ClassVar[list[Binding]] = bindings("log")  # type: ignore[assignment]  # Textual's own type is wider
+    AUTO_FOCUS = "#events"
+
+    def __init__(self, context: Context, chain: str) -> None:
+        super().__init__(context)
+        self._chain = chain
+        self._only = ""
+        """The asset whose events alone are shown; "" for all."""
+
+    def compose(self) -> ComposeResult:
+        """It belongs to mode 1."""
+        for each in super().compose():
+            yield ModeBar("desk", self.context.banner, id="modes") if isinstance(each, ModeBar) else each
+
+    def body(self) -> Iterable[Widget]:
+        """Where one is, the events, the current one in full."""
+        yield Bar(id="place")
+        yield Vertical(Table(log_columns(), id="events"), Lines(id="about"), id="body")
+
+    @property
+    def table(self) -> "Table[LoggedEvent]":
+        """The events."""
+        return self.query_one("#events", Table)
+
+    def look(self) -> None:
+        """Read them; the cursor stays on its event."""
+        self.table.empty = empty_log(self._only)
+        self.table.show(EventSource(self.context.desk.lists, self._only))
+        self._tell()
+
+    def see(self, snapshot: object, *, changed: bool) -> None:
+        """New events stand above."""
+        if changed:
+            self.look()
+
+    def _tell(self) -> None:
+        table, chain = self.table, self._chain
+        row = table.current
+        self.query_one("#place", Bar).say(place_line(table.cursor + 1, table.total, self._only))
+        self.query_one("#about", Lines).show(lambda width: event_rows(row, chain, width))
+
+    def on_table_moved(self) -> None:
+        """The current one in full."""
+        self._tell()
+        self.refresh_keys()
+
+    def on_table_counted(self) -> None:
+        """How many there are."""
+        self._tell()
+
+    def on_table_failed(self, event: "Table.Failed") -> None:
+        """The ledger could not be read."""
+        self.say(event.words, "bad")
+
+    def on_table_opened(self) -> None:
+        """To scroll it."""
+        self.query_one("#about", Lines).focus()
+
+    def do_log_only(self) -> None:
+        """The events of the current one's asset alone; once more, all."""
+        row = self.table.current
+        self._only = "" if self._only or row is None else row.identity
+        self.table.hold()
+        self.look()
+
+    def why_not(self, command: str) -> str:
+        """What an event is of, it may not say."""
+        if command == "log.only":
+            row = self.table.current
+            return "" if self._only or (row is not None and row.identity) else "this event is of no asset"
+        return super().why_not(command)
+
+    def focus_first(self) -> None:
+        """The list."""
+        self.table.focus()
+
+    def do_mode_desk(self) -> None:
+        """Back to the desk."""
+        self.dismiss(None)
+
+    def do_back(self) -> None:
+        """From the details to the list, from one asset's events to all, from there to where one was."""
+        if self.focused is not self.table:
+            self.table.focus()
+        elif self._only:
+            self.do_log_only()
+        else:
+            self.dismiss(None)
