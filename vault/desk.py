@@ -136,7 +136,7 @@ class Desk:
         That is told, while a ledger of an older version is brought up, how far it is.
         """
         config = configuration.load(config_path, environ)
-        ledger = Ledger(config.ledger_path, on_migration=on_migration)
+        ledger = Ledger(config.ledger_path, on_migration=on_migration, clock=lambda: now().timestamp())
         return cls(config, ledger, secrets_of(config, environ), now, rhythm)
 
     def close(self) -> None:

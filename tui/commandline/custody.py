@@ -8,7 +8,7 @@ from providers.text import safe_text
 from tui.commandline.arguments import Commands, asset, check_accounts, command, json_option
 from tui.commandline.output import Output
 from tui.commandline.session import Usage, unwinding, with_desk
-from tui.figures import size
+from tui.figures import count, size
 
 if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
     from vault.custody.keeper import Packet
@@ -140,8 +140,14 @@ def _check_log(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
         out.line(f"head {head}")
         out.note("whoever keeps that head can tell later whether the log was cut or written anew: --kept HEAD")
         if report.set_back:
-            out.note(f"the clock was put back {report.set_back} times, which breaks nothing: numbers give the order")
+            out.note(_set_back(report.set_back))
     return out.status
+
+
+def _set_back(number: int) -> str:
+    events = f"{count(number, 'event')} {'bears' if number == 1 else 'bear'}"
+    why = "the clock was put back, or an earlier version wrote them, which noted the time before its turn to write"
+    return f"{events} an earlier time than the one before: {why}; that breaks nothing, numbers give the order"
 
 
 def check_packet(args: argparse.Namespace, out: Output) -> int:

@@ -1,5 +1,6 @@
 """The ledger: what is known, held, queued and was done. Nothing outside this folder writes SQL."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from vault.ledger.checking import Log
@@ -31,14 +32,22 @@ from vault.sealing import Sealer
 class Ledger:
     """The ledger's verbs, by what they are about. Usable from any thread. Raises LedgerError with words."""
 
-    def __init__(self, path: Path, *, on_migration: Watcher = lambda _: None, process: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        on_migration: Watcher = lambda _: None,
+        process: str | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         """`on_migration` is told how a ledger of an older version is brought up, and may raise to interrupt that.
 
-        `process`: who the log of events says wrote, user@host; None: whoever runs this.
+        `process`: who the log of events says wrote, user@host; None: whoever runs this. `clock` (unix seconds): by
+        which its events say when; None: by what each verb is told.
         """
         sealer = Sealer(path.with_name("links.key"))
         self._database = Database(
-            path, on_migration=on_migration, process=this_process() if process is None else process
+            path, on_migration=on_migration, process=this_process() if process is None else process, clock=clock
         )
         self.recorder = Recorder(self._database, sealer)
         self.reader = Reader(self._database, sealer)

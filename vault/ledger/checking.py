@@ -57,7 +57,8 @@ class LogReport:
     held: int = 0
     """Assets whose rows were compared."""
     set_back: int = 0
-    """How often an event bears an earlier time than the one before: a clock that was put back, which breaks nothing."""
+    """How many events bear an earlier time than the one before, which breaks nothing: a clock that was put back, or an
+    earlier version, which noted the time before its turn to write."""
 
     @property
     def whole(self) -> bool:

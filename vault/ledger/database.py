@@ -70,7 +70,7 @@ def _use_rollback_journal(connection: sqlite3.Connection) -> None:
 class Database:
     """A SQLite file (0600 in a 0700 folder) in WAL mode. Usable from any thread.
 
-    `process` (user@host) is who the log of events says wrote to it.
+    `process` (user@host) is who the log of events says wrote to it, `clock` (unix seconds) gives their moments.
     `write()` is a transaction that is on disk when it ends, unless it says otherwise. Raises LedgerError with words.
     On a network file system (as `network` tells) WAL does not work (https://www.sqlite.org/wal.html): there the file
     has a rollback journal, whose locks are enough for the processes of one machine.
@@ -83,9 +83,11 @@ class Database:
         network: Callable[[Path], str] = network_kind,
         on_migration: Watcher = lambda _: None,
         process: str = LogConnection.process,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.path = path
         self._process = process
+        self._clock = clock
         self._on_migration = on_migration
         self._generation = 0
         self._lists: list[sqlite3.Connection] = []
@@ -126,8 +128,8 @@ class Database:
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         return connection
 
-    def _connection(self) -> sqlite3.Connection:
-        held: sqlite3.Connection | None = getattr(self._local, "connection", None)
+    def _connection(self) -> LogConnection:
+        held: LogConnection | None = getattr(self._local, "connection", None)
         if held is None:
             held = self._connect()
             with self._guard:
@@ -144,7 +146,7 @@ class Database:
         self._all = [(thread, connection) for thread, connection in self._all if thread.is_alive()]
 
     @contextmanager
-    def _in_use(self) -> Iterator[sqlite3.Connection]:
+    def _in_use(self) -> Iterator[LogConnection]:
         with self._guard:
             if self._closed:
                 raise LedgerError("the ledger is closed")
@@ -215,6 +217,7 @@ class Database:
                 self._local.durable = durable
             connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.turn_at = self._clock() if self._clock is not None else None
                 yield connection
                 if visible:
                     show(connection)

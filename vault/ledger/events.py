@@ -10,7 +10,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -34,14 +34,20 @@ class By(StrEnum):
 
 
 class LogConnection(sqlite3.Connection):
-    """A connection to the ledger that knows which process writes: user@host."""
+    """A connection to the ledger that knows which process writes, user@host, and since when (unix seconds)."""
 
     process = "unknown"
+    turn_at: float | None = None
+    """When the transaction under way got its turn; None where nobody keeps time."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to be added. `at` in unix seconds; `identity`: an asset's, an account's name, or "" for neither."""
+    """An event to be added. `at` in unix seconds; `identity`: an asset's, an account's name, or "" for neither.
+
+    `at` gives way to the moment in which the transaction got its turn, where the ledger has a clock: one that waited
+    for others would bear an earlier time than theirs.
+    """
 
     at: float
     identity: str
@@ -72,13 +78,16 @@ def add_event(
 def add_events(connection: sqlite3.Connection, events: Iterable[NewEvent]) -> int:
     """The same for many, in their order; gives the number of the last event there is."""
     count, head = connection.execute("SELECT count, head FROM log").fetchone()
-    process = connection.process if isinstance(connection, LogConnection) else LogConnection.process
+    process, turn_at = LogConnection.process, LogConnection.turn_at
+    if isinstance(connection, LogConnection):
+        process, turn_at = connection.process, connection.turn_at
     rows = []
     for event in events:
         count += 1
         wrong = _OWN & event.facts.keys()
         if wrong:
             raise ValueError(f"{event.what}: the log itself says {sorted(wrong)}")
+        event = event if turn_at is None else replace(event, at=turn_at)
         body = body_of(count, event, {**event.facts, "by": event.by, "process": process})
         head = link(head, body)
         rows.append((count, body, head))

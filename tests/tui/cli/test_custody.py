@@ -11,7 +11,9 @@ import bagit
 import pytest
 
 from providers.flexperto.emulator import FlexpertoEmulator
+from providers.models import AssetId
 from tests.tui.cli.conftest import Place, Reeldesk
+from vault.ledger import Ledger
 
 A1 = "advice/c1/archive.a1"
 
@@ -38,6 +40,18 @@ def test_a_whole_log_and_its_head(held: Reeldesk) -> None:
     assert (record["whole"], record["events"], record["head"], record["breaks"]) == (True, 5, head, [])
     assert held("list").status == 0
     assert held("verify", "--log", "--kept", head.replace(":", ":0")[:-1]).status == 1
+
+
+def test_a_clock_that_was_put_back_is_told(held: Reeldesk, place: Place) -> None:
+    assert "earlier time" not in held("verify", "--log").err
+    for times, words in (((2,), "1 event bears an earlier"), ((9, 8), "3 events bear an earlier")):
+        ledger = Ledger(place.root / "data/ledger.db")
+        for seconds in times:
+            ledger.history.noted(AssetId.parse(A1), "noted", "", seconds)
+        ledger.close()
+        assert held("flag", A1, "--want").status == 0
+        ran = held("verify", "--log")
+        assert (ran.status, words in ran.err) == (0, True), ran.err
 
 
 def test_a_broken_link_is_named(held: Reeldesk, place: Place) -> None:

@@ -212,6 +212,21 @@ def test_a_clock_that_was_put_back_breaks_nothing(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_who_waited_for_the_others_bears_no_earlier_time_than_they(tmp_path: Path) -> None:
+    """Each knew what time it was before it had its turn to write; the events say when they had that."""
+    times = iter([NOW + 2, NOW + 3, NOW + 4, NOW + 1])  # the last one after the clock was put back
+    ledger = Ledger(tmp_path / "ledger.db", clock=lambda: next(times))
+    record(ledger, archive("c1"))
+    for seconds in (2.9, 2.8):
+        ledger.history.noted(identity(), "noted", "", NOW + seconds)
+    assert [event.at for event in ledger.reader.trail(identity())] == [at(NOW + n) for n in (2, 3, 4)]
+    report = ledger.log.check()
+    assert (report.whole, report.set_back) == (True, 0)
+    ledger.history.noted(identity(), "noted", "", NOW + 5)
+    assert ledger.log.check().set_back == 1
+    ledger.close()
+
+
 def test_a_lookup_that_leads_elsewhere(made: Made, tmp_path: Path) -> None:
     """Trails are found by an index, which repeats whose each event is."""
     content = made.path.read_bytes()

@@ -121,6 +121,13 @@ async def test_a_sender_on_another_machine_is_taken_to_be_gone_after_a_quarter_o
     assert releases.take(Turn("here:2:b"), now + SURELY_GONE_S + 1) is not None
 
 
+async def test_an_event_bears_the_time_of_its_turn_to_write(it: World, desk: Desk) -> None:
+    """Not that of when the verb was called, which others may have written after."""
+    desk._ledger.history.noted(A, "noted", "", it.clock().timestamp() - 60)
+    assert desk.custody.check_log().set_back == 0
+    assert desk.trail(A)[-1].at >= desk.trail(A)[-2].at
+
+
 class AtTheLast(list[str]):
     """Has the service state another checksum from when the provider itself reads the record, just before the call."""
 
