@@ -1,22 +1,25 @@
-"""Keys wait for what they were typed for: the rows of another list, a screen that is on its way, an input's focus.
+"""One key after the other: each acts before the next is sent, and waits for what it was typed for.
 
-Textual sends each key to what has the focus when it comes, and acts on it when it came up again from there. In a burst
-(a fast typist, a slow line, a macro) all keys are sent before the first one acts.
+Textual sends every key at once to what has the focus, and runs most bindings only when a key has come up again from
+there. In a burst (a fast typist, a slow line, a macro) the second key would so be sent, or act, before the first has
+acted. Here it waits: until the one before has come up or was used, and until the rows of another list, or a screen that
+is on its way, are there.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from textual import events
 from textual.app import App
-from textual.dom import DOMNode
+from textual.message import Message
+from textual.widget import Widget
 
 HOLD_S = 3.0
-"""Keys wait no longer than this, and are dropped then: what they would act on, nobody could say."""
+"""Keys wait no longer than this for rows or a screen, and are dropped then: for what they were, nobody could say."""
+ACTS_S = 1.0
+"""A key acts in less; one that was lost with the widget that it was sent to keeps nothing waiting for longer."""
 LOOK_S = 0.02
-MOST_ON_THEIR_WAY = 256
 AT_ONCE = ("ctrl+q", "ctrl+l")
 """Leaving and drawing anew are for no row."""
 DROPPED = "keys typed before what they were for was there are not heeded"
@@ -32,77 +35,109 @@ class Filling(Protocol):
 
 
 class HoldsKeys(App[Any]):
-    """Keys that come in one burst behind one that changes what they are for wait for that."""
+    """Sends keys one after the other."""
+
+    class Followed(Message):
+        """Sent behind a key, this comes up behind it: so the key has acted, or was used."""
+
+        def __init__(self, key: Typed) -> None:
+            super().__init__()
+            self.key = key
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     _held: tuple[Typed, ...] = ()
     _held_since: float | None = None
-    """When the first of them was held; it stays when they were dropped, until there is nothing to wait for."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._sent: deque[tuple[Typed, DOMNode]] = deque(maxlen=MOST_ON_THEIR_WAY)
-        """Keys, and what had the focus when they were sent there."""
+    """When the first of them was held for a screen; it stays when they were dropped, until nothing is waited for."""
+    _acting: tuple[Typed, Widget, float] | None = None
+    """The key that was sent last, where to and when, as long as it may not have acted."""
+    _followed = False
 
     async def on_event(self, event: events.Event) -> None:
-        """Hold a key, or let it through."""
-        if isinstance(event, events.Key | events.Paste):
-            if not self.screen_stack:
-                return  # the last of a burst, while the desk closes
-            if self._waits(event):
-                self._hold(event)
-                return
-            if not event.is_forwarded:
-                self._sent.append((event, self.focused or self.screen))
+        """Send a key, hold it, or let it act when it comes up."""
+        if not isinstance(event, events.Key | events.Paste):
+            await super().on_event(event)
+        elif not self.screen_stack:
+            pass  # the last of a burst, while the desk closes
+        elif event.is_forwarded:
+            await super().on_event(event)
+            await self._acted(event)
+        elif self._waits(event):
+            self._hold(event)
+        else:
+            await self._send(event)
+
+    async def on_holds_keys_followed(self, event: Followed) -> None:
+        """The key before it has acted."""
+        await self._acted(event.key)
+
+    async def _send(self, event: Typed) -> None:
+        self._acting, self._followed = (event, self.focused or self.screen, self.clock()), False
         await super().on_event(event)
+        if not event.is_forwarded:  # a binding with priority took it
+            await self._acted(event)
+
+    async def _acted(self, event: Typed) -> None:
+        if self._acting is not None and self._acting[0] is event:
+            self._acting = None
+            if self._held:
+                await self._let_go()
 
     def _waits(self, event: Typed) -> bool:
         if isinstance(event, events.Key) and event.key in AT_ONCE:
             return False
-        if self._held:
-            return True
-        if not self._is_filling:
-            self._held_since = None
-            return self._went_astray(event)
-        if self._held_since is None:
-            self._held_since = self.clock()
-        return self.clock() - self._held_since < HOLD_S
+        return bool(self._held) or self._is_acting or self._is_behind
 
     @property
-    def _is_filling(self) -> bool:
-        screen = self.screen if self.screen_stack else None
-        return isinstance(screen, Filling) and screen.is_filling
-
-    def _went_astray(self, event: Typed) -> bool:
-        """Whether it was sent to what had the focus before the one before it acted."""
-        if not event.is_forwarded or hasattr(self.screen, "overhear"):
+    def _is_acting(self) -> bool:
+        if self._acting is None:
             return False
-        sent = next((target for each, target in self._sent if each is event), None)
-        return sent is not None and sent is not (self.focused or self.screen)
+        _, target, since = self._acting
+        return target.is_attached and self.clock() - since < ACTS_S
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether rows or a screen are waited for, and not for too long."""
+        screen = self.screen
+        if not (isinstance(screen, Filling) and screen.is_filling):
+            self._held_since = None
+            return False
+        if self._held_since is None:
+            self._held_since = self.clock()
+        return not self._is_overdue
+
+    @property
+    def _is_overdue(self) -> bool:
+        return self._held_since is not None and self.clock() - self._held_since >= HOLD_S
 
     def _hold(self, event: Typed) -> None:
         if not self._held:
-            self.set_timer(LOOK_S, self._let_go)
-        # Those that came up again are older than those that follow them from the terminal.
-        self._held = tuple(sorted((*self._held, event), key=lambda each: each.time))
+            self.set_timer(LOOK_S, self._look_again)
+        self._held = (*self._held, event)
+        self._follow()
 
-    def _let_go(self) -> None:
-        overdue = self._held_since is not None and self.clock() - self._held_since >= HOLD_S
-        if self._is_filling and not overdue:
-            self.set_timer(LOOK_S, self._let_go)
-            return
-        held, self._held = self._held, ()
-        if overdue:
-            self.say(DROPPED, "warn")
-            return
-        self._held_since = None
-        for event in held:
-            self.post_message(_anew(event))
+    def _follow(self) -> None:
+        if self._acting is not None and not self._followed:
+            self._followed = True
+            self._acting[1].post_message(self.Followed(self._acting[0]))
+
+    async def _look_again(self) -> None:
+        await self._let_go()
+        if self._held:
+            self.set_timer(LOOK_S, self._look_again)
+
+    async def _let_go(self) -> None:
+        """Send those that need wait no more."""
+        while self._held and self.screen_stack and not self._is_acting and not self._is_behind:
+            if self._is_overdue:
+                self._held = ()
+                self.say(DROPPED, "warn")
+                return
+            first, *rest = self._held
+            self._held = tuple(rest)
+            await self._send(first)
+        if self._held:
+            self._follow()
 
     def say(self, words: str, ink: str = "bad") -> None:
         """Tell a person."""
         raise NotImplementedError
-
-
-def _anew(event: Typed) -> Typed:
-    return events.Paste(event.text) if isinstance(event, events.Paste) else events.Key(event.key, event.character)

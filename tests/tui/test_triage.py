@@ -263,7 +263,7 @@ async def test_service_ledger_and_disk_side_by_side_and_one_key_mends(engine: St
         many = screen.table.total
         assert row.remedy is Remedy.FETCH
         await pilot.press("m")
-        await until(pilot, lambda: screen.table.total == many - 1)
+        await until(pilot, lambda: screen.table.total == many - 1, f"one of {many} mended, {screen.table.total=}")
         queued = [row.asset for row in screen._view.rows[:3]] if screen._view else []
         burst(pilot.app, "m", "m", "m")
         await until(pilot, lambda: screen.table.total == many - 4)

@@ -1,6 +1,6 @@
 """The meetings in mode 1: accounts, the list and how it is narrowed, the metadata pane, the transfers dock."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -214,19 +214,8 @@ class MeetingsScreen(TriageScreen):
 
     def _leave_filter(self) -> None:
         """To the rows that what was typed asks for."""
-        self._after_typing(self.on_filter_changed)
+        self.on_filter_changed()
         self.focus_first()
-
-    def _after_typing(self, act: Callable[[], None]) -> None:
-        """Do something once the letters that came in one burst before are in the filter; keys wait for it."""
-        typing = self._opening = object()
-
-        def typed() -> None:
-            act()
-            if self._opening is typing:
-                self._opening = None
-
-        self.filter.input.call_later(typed)
 
     def focus_first(self) -> None:
         """The rows."""
@@ -329,7 +318,7 @@ class MeetingsScreen(TriageScreen):
             self.set_class(False, "-reading")
             self.table.focus()
         elif typing or self.narrowing.text:
-            self._after_typing(lambda: self.filter.put(""))
+            self.filter.put("")
             self.focus_first()
         elif self.table.marks:
             self.do_list_unmark()

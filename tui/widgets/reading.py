@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from tui.widgets.source import Near, Source
+from tui.widgets.source import ListSource, Near, Source
 from tui.widgets.windows import Windows
 from vault.errors import Superseded
 from vault.views import Count
@@ -16,6 +16,8 @@ T = TypeVar("T")
 PLACE_S, LATE_S = 0.15, 60.0
 """So long the first rows wait for the place of the cursor's row, among a million hits that may take seconds; and so
 long it is waited for where there are rows to see meanwhile."""
+COUNT_S = 0.05
+"""So long rows that are there wait for their number, where it is known at once: it is drawn once then."""
 MARKED_AT_ONCE = 512
 """Rows that are read at a time to be marked."""
 
@@ -69,13 +71,13 @@ async def load(source: Source[Row], spot: Spot[Row], patience_s: float, wanted: 
     nothing: Near[Row] = Near()
     first = _task(asked(wanted, source.rows, 0, windows.size, nothing)) if seeks and not spot.index else None
     place, found = spot.index, None if seeks else False
-    count: Count | None = None
+    count: Count | None = source.count() if isinstance(source, ListSource) else None
     if seeks:
         done, at = await within(patience_s, asked(wanted, source.position, spot.key))
         found = at is not None if done else None
         place = at if at is not None else spot.index
     if place and not found:
-        count = await counting
+        count = await counting if count is None else count
         count = await asked(wanted, source.count) if count is None else count
         place = min(place, max(count.number - 1, 0))
     top = max(place - spot.line, 0)
@@ -90,8 +92,9 @@ async def load(source: Source[Row], spot: Spot[Row], patience_s: float, wanted: 
     if found:  # rows that came in since it was sought moved it on
         now = windows.find(lambda row: source.key(row) == spot.key)
         place, top = (place, top) if now is None else (now, top + now - place)
-    if count is None and counting.done():
-        count = counting.result()
+    if count is None:
+        await asyncio.wait({counting}, timeout=COUNT_S)
+        count = counting.result() if counting.done() else None
     if count is None:
         return Loaded(windows, _seen(windows, place), counting, place, top, found)
     return Loaded(windows, count, None, place, top, found)
