@@ -180,10 +180,13 @@ def secrets_are_typed(home: House, watched: Watched) -> None:
         watched.sees_cursor(account)
         watched.asks("c", f"{account}works", f"{account[:-1]}: ")
     watched.opens("s", "Secrets of rooms-cookie")
-    watched.press("enter")
-    cookie = home.secrets["rooms-cookie", "cookie"]
-    watched.press(*cookie, "\x01", "\x03", "\x18")
+    field = "typed or pasted; enter keeps it"
+    watched.opens("enter", field)
+    watched.sees_typing("Session cookie")
+    watched.press(*home.secrets["rooms-cookie", "cookie"], "\x01", "\x03", "\x18")
+    watched.see("•" * 10)
     watched.asks("enter", "cookie is kept")
+    watched.desk.wait_gone(field)
     watched.press("j", "k")
     watched.closes("esc", "Secrets of rooms-cookie")
     watched.opens("enter", "Edit rooms-cookie")
