@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := providers vault tui styles tests tools
 
+# Each module is compiled once, and not anew in each of the hundreds of processes that the tests start.
+test cover soak: export PYTHONDONTWRITEBYTECODE :=
+
 help: ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 

@@ -84,9 +84,9 @@ def test_without_accounts_the_first_start_has_words(tmp_path: Path) -> None:
         desk.wait_for("No account is configured yet.", "config.toml", "`reeldesk demo` shows")
         for mode, words in (
             ("2", "Nothing was ever queued"),
-            ("3", "No account"),
-            ("4", "No account"),
-            ("6", "No account"),
+            ("3", "No account summarises calls"),
+            ("4", "No account has recording notifications"),
+            ("6", "No account is configured yet"),
         ):
             desk.press(mode)
             desk.wait_for(words)

@@ -1,9 +1,29 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 
 from tests.tui.stage import RUNNING, StageEngine, stage
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sheets_parsed_once() -> Iterator[None]:
+    """What each of hundreds of desks would parse anew, several times: the rules of a sheet under certain colours."""
+    parse = Stylesheet._parse_rules
+    known: dict[Any, list[RuleSet]] = {}
+
+    def remembered(self: Stylesheet, *sheet: Any, **more: Any) -> list[RuleSet]:
+        key = (frozenset(self._variables.items()), sheet, frozenset(more.items()))
+        if key not in known:
+            known[key] = parse(self, *sheet, **more)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", remembered)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -136,7 +136,8 @@ async def test_killed_at_every_operation(world: World) -> None:
     states: set[ReleaseState] = set()
     desk = world.desk()
     with forked() as process:
-        for die_at in range(1 + SEED % step, 400, step):
+        # The first of all is in every sample: whatever is killed there has done nothing of a release yet.
+        for die_at in sorted({1, *range(1 + SEED % step, 400, step)}):
             [identity] = await hold(world, desk, f"a{die_at}")
             watched(world).told.clear()
             [asked] = desk.releasing.ask([identity], GRACE_S).release
@@ -157,9 +158,9 @@ async def test_killed_at_every_operation(world: World) -> None:
             pytest.fail("it never got to its end")
     desk.close()
     assert die_at > 30
-    assert states >= {ReleaseState.CHECKING, ReleaseState.CONFIRMED}
+    assert states >= {ReleaseState.WAITING, ReleaseState.CHECKING, ReleaseState.CONFIRMED}
     if step == 1:  # a sample may step over the short ones
-        assert states >= {ReleaseState.WAITING, ReleaseState.SENDING, ReleaseState.ANSWERED}
+        assert states >= {ReleaseState.SENDING, ReleaseState.ANSWERED}
 
 
 def working(it: World) -> "subprocess.Popen[bytes]":
