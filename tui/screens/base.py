@@ -35,6 +35,8 @@ class ModeScreen(Screen[None]):
     """One mode. Its commands are methods `do_...`; `why_not` gives the reason when one cannot act now."""
 
     MODE: ClassVar[str] = ""
+    BLANK = True
+    """It draws nothing itself."""
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  # Textual declares it, oddly as an instance's
         (0, "-tiny-width"),
         (60, "-narrow"),

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -20,6 +19,7 @@ from tui.screens.prompt import PromptScreen
 from tui.screens.triage import TriageScreen
 from tui.screens.views import Picked, ViewsScreen
 from tui.triage_acts import TriageActs
+from tui.widgets import blank
 from tui.widgets.accounts import ALL, AccountsList
 from tui.widgets.bars import Bar
 from tui.widgets.columns import Column
@@ -48,9 +48,9 @@ class MeetingsScreen(TriageScreen):
 
     def body(self) -> Iterable[Widget]:
         """Left, middle, right; the dock below."""
-        yield Horizontal(
+        yield blank.Row(
             AccountsList(self.context, id="accounts"),
-            Vertical(Bar(id="selector"), Table(self.columns(), id="meetings"), id="middle"),
+            blank.Column(Bar(id="selector"), Table(self.columns(), id="meetings"), id="middle"),
             Pane(self.context, id="pane"),
             id="body",
         )

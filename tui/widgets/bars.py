@@ -42,7 +42,7 @@ class Bar(Inked, can_focus=False):
         """Show another line."""
         if (line, over) != (self._line, self._over):
             self._line, self._over = line, over
-            self.refresh()
+            self.refresh_line(0)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Always one."""
@@ -64,7 +64,7 @@ class StatusBar(Bar):
         """What stands at the right; "" for nothing."""
         if words != self._tail:
             self._tail = words
-            self.refresh()
+            self.refresh_line(0)
 
     def render_line(self, y: int) -> Strip:
         """The words, and what stands at the right."""

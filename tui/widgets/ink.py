@@ -1,11 +1,12 @@
 """What every widget that draws its own lines shares: named inks, and lines made of runs of text."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -70,14 +71,52 @@ class Inked(ScrollView, can_focus=False):
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in INKS}
     ALLOW_SELECT = False
 
+    def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        self._inks: dict[tuple[str, str], Style] = {}
+        """Each ink on the widget's own style, and what is laid over it: Textual would make them anew for each line."""
+        self._strips: list[Strip] = []
+        self._strips_of: Region | None = None
+        """The part of the widget that `_strips` shows; None: it is not to be used any more."""
+        super().__init__(id=id)
+
+    def notify_style_update(self) -> None:
+        """Another theme, or the focus: other styles."""
+        self._inks.clear()
+        self._strips_of = None
+        super().notify_style_update()
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """All of it anew, its styles too, where no regions are named."""
+        if not regions:
+            self._inks.clear()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines as they were drawn, but for those that are to be drawn again.
+
+        Whatever changes on a screen, Textual asks each of its widgets for all lines, and takes them through filters.
+        """
+        cache = self._styles_cache  # private, and held by a test
+        if crop != self._strips_of or len(cache._cache) < crop.height:
+            self._strips = super().render_lines(crop)
+            self._strips_of = crop
+        else:
+            for y in sorted(cache._dirty_lines.intersection(crop.line_range)):
+                [self._strips[y - crop.y]] = super().render_lines(Region(crop.x, y, crop.width, 1))
+        return self._strips
+
     def ink(self, name: str) -> Style:
         """The ink's own style, to lay over the widget's."""
         return self.get_component_rich_style(f"ink--{name}", partial=True) if name else Style.null()
 
+    def _inked(self, name: str, over: str) -> Style:
+        style = self._inks.get((name, over))
+        if style is None:
+            style = self._inks[name, over] = self.rich_style + self.ink(name) + self.ink(over)
+        return style
+
     def draw(self, line: Iterable[Run], width: int, over: str = "") -> Strip:
         """A strip of exactly `width` cells, with the ink `over` laid over all of it."""
-        base = self.rich_style
-        top = self.ink(over)
         segments: list[Segment] = []
         left = width
         for text, name in line:
@@ -86,8 +125,8 @@ class Inked(ScrollView, can_focus=False):
             wide = cell_len(text)
             if wide > left:
                 text, wide = set_cell_size(text, left), left
-            segments.append(Segment(text, base + self.ink(name) + top))
+            segments.append(Segment(text, self._inked(name, over)))
             left -= wide
         if left > 0:
-            segments.append(Segment(" " * left, base + top))
+            segments.append(Segment(" " * left, self._inked("", over)))
         return Strip(segments, width)

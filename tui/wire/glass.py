@@ -1,6 +1,7 @@
 """The present frame, and its way to the terminal: what the terminal has not taken yet is replaced by what is newer."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import RenderableType
@@ -10,7 +11,7 @@ from textual.strip import Strip
 from tui.wire.cells import REST, SPACE, UNKNOWN, Cells, code_of
 from tui.wire.outlet import Outlet
 from tui.wire.pencil import Pencil, Row
-from tui.wire.scrolling import Move, moved
+from tui.wire.scrolling import LEAST_ROWS, Move, moved
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -45,6 +46,8 @@ class Glass:
         self._make_pencil, self._cells, self._outlet = make_pencil, cells, outlet
         self._synchronised, self._cursor = synchronised, cursor
         self._bytes_s, self._later = bytes_s, later
+        self._held = False
+        """Whether more belongs to what was painted."""
         self._resting = False
         """Whether the next frame waits for its time."""
         self._pencil = make_pencil(0, 0)
@@ -74,6 +77,16 @@ class Glass:
                         whole = x1 <= x < x2 and end <= x2
                         self._put(y, x, (strip if whole else strip.crop(0, min(end, x2) - x),))
         self.pump()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """What is painted in it is written together at its end."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self.pump()
 
     def control(self, sequence: str) -> None:
         """A sequence that draws nothing (a mode, the clipboard, the bell): in its turn, before the next frame."""
@@ -126,7 +139,7 @@ class Glass:
     def pump(self) -> None:
         """Write what differs, until all is written or the terminal is behind."""
         size = 0
-        while not self._outlet.blocked and not self._resting:
+        while not self._held and not self._outlet.blocked and not self._resting:
             words = self._piece().encode(errors="replace")
             if not words:
                 break
@@ -179,7 +192,7 @@ class Glass:
         return sorted(y for y in self._dirty if rows[y] != shown[y])
 
     def _move(self, left: Sequence[int]) -> Move | None:
-        if not left or not self._pencil.scrolls or self._pencil.shown[left[-1]][-1] == UNKNOWN:
+        if len(left) < LEAST_ROWS or not self._pencil.scrolls or self._pencil.shown[left[-1]][-1] == UNKNOWN:
             return None
         return moved(self._pencil.shown, self._rows)
 

@@ -8,7 +8,8 @@ from operator import ne
 from typing import NamedTuple
 
 Row = list[int]
-_LEAST_ROWS = 3
+LEAST_ROWS = 4
+"""That differ: fewer are written sooner than moved."""
 _MOST_PLACES = 4
 """A row that stands in more places than these (blank ones) says nothing about a move."""
 _LEAST_SAVED = 40
@@ -26,7 +27,7 @@ class Move(NamedTuple):
 def moved(old: list[Row], new: list[Row]) -> Move | None:
     """The one move that saves the most; None when none is worth it."""
     differing = [y for y, (was, now) in enumerate(zip(old, new, strict=True)) if was != now]
-    if len(differing) < _LEAST_ROWS:
+    if len(differing) < LEAST_ROWS:
         return None
     first, last = differing[0], differing[-1]
     rows, across = range(first, last + 1), _across(old, new, differing)
