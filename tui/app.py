@@ -17,6 +17,7 @@ from styles.themes import NO_COLOR, THEMES, variables_for_others
 from tui.context import Context
 from tui.guard import AsciiSigns, ControlGuard, crash_report, terminal_is_gone, tolerate_old_mouse
 from tui.held_keys import HoldsKeys
+from tui.keeping_frame import KeepsFrame
 from tui.keymaps import keymap_problems
 from tui.label import ASCII, glyphs_for
 from tui.leaving import HandOver, Leaving
@@ -29,7 +30,6 @@ from tui.screens.notifications import NotificationsScreen
 from tui.screens.rooms import RoomsScreen
 from tui.screens.transfers import TransfersScreen
 from tui.screens.webhooks import WebhooksScreen
-from tui.wire.app import WiredApp
 from tui.wire.line import Line, line_for
 from vault.desk import utc_now
 
@@ -41,7 +41,7 @@ SCREENS: tuple[type[ModeScreen], ...] = (
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
-class DeskApp(HoldsKeys, WiredApp, RunsEngine, LeavesDesk):
+class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
     """The desk over an engine, which it runs in a thread. `banner` stands at the top right ("" for none).
 
     Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
@@ -90,6 +90,7 @@ class DeskApp(HoldsKeys, WiredApp, RunsEngine, LeavesDesk):
         """What was shown last, where, and the bytes a second then."""
         self._leaving = False
         self.leave = Leaving(engine, hand_over)
+        self.follow(now)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For Textual's own themes, which lack ours."""
