@@ -27,7 +27,7 @@ _LOOKS = (
 """The variables that decide how a desk is drawn."""
 _FINALS = frozenset("mHGABCDK")
 """What our own pencil writes: colours, places, and the rest of a row blank."""
-_PARAMETERS = frozenset("0123456789;")
+_PARAMETERS = "0123456789;"
 _LONGEST = 96
 """Of a sequence's parameters."""
 _JOINS = str.maketrans("", "", "\u00a0\u200c\u200d\u3000\r")
@@ -112,10 +112,11 @@ def harmless(rows: str, columns: int, lines: int) -> bool:
     if not _printable(plain):
         return False
     for each in sequences:
-        end = next((n for n, char in enumerate(each[: _LONGEST + 1]) if n and char not in _PARAMETERS), 0)
-        if not end or each[0] != "[" or each[end] not in _FINALS or not _printable(each[end + 1 :]):
+        rest = each[1:].lstrip(_PARAMETERS)
+        parameters = each[1 : len(each) - len(rest)]
+        if each[:1] != "[" or rest[:1] not in _FINALS or len(parameters) > _LONGEST or not _printable(rest[1:]):
             return False
-        if each[end] == "H" and not _is_in(each[1:end], columns, lines - 1):
+        if rest[0] == "H" and not _is_in(parameters, columns, lines - 1):
             return False
     return True
 
