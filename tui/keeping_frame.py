@@ -32,27 +32,31 @@ class LastFrames:
 
     def __init__(self, is_list: Callable[[Screen[object]], bool], clock: Callable[[], float]) -> None:
         self._is_list, self._clock = is_list, clock
-        self._of: Screen[object] | None = None
+        self._of: tuple[Screen[object], Glass] | None = None
         """The screen of which the glass holds a whole frame, with the list."""
-        self._before: tuple[float, list[Row]] | None = None
+        self._before: tuple[float, Cells, list[Row]] | None = None
         """As it was before something else was painted over it."""
 
     def painting(self, screen: Screen[object], update: Update, glass: Glass) -> None:
-        """Something is painted on the glass now."""
+        """Something is painted on the glass now. The glass is another one when the terminal was attached anew."""
         is_list = self._is_list(screen)
+        if self._of is not None and (self._of != (screen, glass) or not is_list):
+            self._before, self._of = self._now(self._of[1]), None
         if glass.cells.full:  # they will mean something else
             self._of = self._before = None
-        if self._of is not None and (screen is not self._of or not is_list):
-            self._before, self._of = (self._clock(), [list(row) for row in glass.rows]), None
         if is_list and isinstance(update, LayoutUpdate):  # other updates leave some of what was there before
-            self._of = screen
+            self._of = screen, glass
 
-    def last(self, glass: Glass) -> Frame | None:
+    def last(self) -> Frame | None:
         """The last one; None when there was none."""
-        at, rows = self._before or (0.0, [])
-        if self._of is not None:
-            at, rows = self._clock(), glass.rows
-        return Frame(int(at), len(rows[0]), len(rows), as_text(glass.cells, rows[:-1])) if len(rows) > 1 else None
+        found = self._now(self._of[1]) if self._of is not None else self._before
+        if found is None or len(found[2]) < 2:
+            return None
+        at, cells, rows = found
+        return Frame(int(at), len(rows[0]), len(rows), as_text(cells, rows[:-1]))
+
+    def _now(self, glass: Glass) -> tuple[float, Cells, list[Row]]:
+        return self._clock(), glass.cells, [list(row) for row in glass.rows]
 
 
 class KeepsFrame(WiredApp, TellsFirstPaint):
@@ -73,9 +77,8 @@ class KeepsFrame(WiredApp, TellsFirstPaint):
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
         """What is painted while it ends does not count any more."""
-        glass = self.glass
-        if self._frames is not None and glass is not None and self.is_painted:
-            self.last_frame = self._frames.last(glass)
+        if self._frames is not None and self.is_painted:
+            self.last_frame = self._frames.last()
         self.follower = self._frames = None
         super().exit(result, return_code, message)
 

@@ -149,23 +149,24 @@ class Terminal:
         self._stream.feed(re.sub(rb"\x1b\[[<>=][0-9;]*[a-z]", b"", chunk))
         return len(chunk)
 
-    def wait_until(self, holds: Callable[[], object], what: str, within: float = DEADLINE_S) -> float:
-        """Read until `holds()`; gives the seconds that took. Fails with the screen."""
+    def wait_until(
+        self, holds: Callable[[], object], what: str, within: float = DEADLINE_S, *, earlier: bool = False
+    ) -> float:
+        """Read until `holds()`; gives the seconds that took. Fails with the screen.
+
+        What an earlier desk left on the screen is only judged with `earlier`.
+        """
         start = time.monotonic()
         # Judged only between two updates: in the middle of one, the screen is half old and half new.
-        while self.read(0.02) or not holds():
+        while self.read(0.02) or self.is_earlier is not earlier or not holds():
             left = start + within - time.monotonic()
             assert left > 0, f"not within {within} s: {what}\n{self.text}\n{self._child.isalive()=}"
             self.read(min(left, 0.1))
         return time.monotonic() - start
 
     def wait_for(self, *texts: str, within: float = DEADLINE_S) -> float:
-        """Until all of these are on the screen, in the desk's own frame."""
-
-        def is_there() -> bool:
-            return not self.is_earlier and all(text in self.text for text in texts)
-
-        return self.wait_until(is_there, f"{texts} on the screen", within)
+        """Until all of these are on the screen."""
+        return self.wait_until(lambda: all(text in self.text for text in texts), f"{texts} on the screen", within)
 
     @property
     def is_earlier(self) -> bool:

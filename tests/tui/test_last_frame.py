@@ -257,7 +257,7 @@ class FollowedApp(TwinApp):
     @property
     def kept(self) -> str:
         """What would be kept now, as text without its places."""
-        found = self._frames.last(self.twin.glass) if self._frames is not None else None
+        found = self._frames.last() if self._frames is not None else None
         return re.sub("\x1b[^a-zA-Z]*[a-zA-Z]", "", found.rows) if found else ""
 
 
