@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 SCREENS: tuple[type[ModeScreen], ...] = (
     DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, WebhooksScreen, AccountsScreen)  # fmt: skip
+SOON_S = 0.05
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
@@ -115,6 +117,9 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
     def _signalled(self, code: int) -> None:
         if not self.is_headless:
             self.leave.end_at_last(code)
+        if self.is_running and self.mode_screen() is None and not self._leaving:
+            self.set_timer(SOON_S, partial(self._signalled, code))  # its screen is only being made
+            return
         if code == SIGNALS[signal.SIGHUP] and not self._leaving:
             self.leave.line_lost()
         self.exit(return_code=code)

@@ -76,7 +76,9 @@ class ShownFrame:
             if signal.getsignal(number) is signal.SIG_DFL:  # under nohup one is ignored
                 signal.signal(number, self._end)
         termios.tcsetattr(0, termios.TCSANOW, _silent(self.attributes))
-        sys.stdout, sys.stderr = (_GivesBackFirst(each, self.take_back) for each in self._streams)
+        # Kept, since print() does not hold the stream that it writes to.
+        self._first = tuple(_GivesBackFirst(each, self.take_back) for each in self._streams)
+        sys.stdout, sys.stderr = self._first
         mark = marking(frame, now)  # first and last: it is there whatever becomes of the rows
         self.is_whole = self._written(f"{_BEGIN}{mark}\x1b[H{frame.rows}{mark}")
 
