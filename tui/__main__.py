@@ -2,6 +2,6 @@
 
 import sys
 
-from tui.cli import entry
+from tui.start import entry
 
 sys.exit(entry())

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
@@ -17,6 +18,7 @@ from styles.themes import NO_COLOR, THEMES, variables_for_others
 from tui.context import Context
 from tui.guard import AsciiSigns, ControlGuard, crash_report, terminal_is_gone, tolerate_old_mouse
 from tui.held_keys import HoldsKeys
+from tui.keeping_frame import KeepsFrame
 from tui.keymaps import keymap_problems
 from tui.label import ASCII, glyphs_for
 from tui.leaving import HandOver, Leaving
@@ -29,7 +31,6 @@ from tui.screens.notifications import NotificationsScreen
 from tui.screens.rooms import RoomsScreen
 from tui.screens.transfers import TransfersScreen
 from tui.screens.webhooks import WebhooksScreen
-from tui.wire.app import WiredApp
 from tui.wire.line import Line, line_for
 from vault.desk import utc_now
 
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
 
 SCREENS: tuple[type[ModeScreen], ...] = (
     DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, WebhooksScreen, AccountsScreen)  # fmt: skip
+SOON_S = 0.05
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
-class DeskApp(HoldsKeys, WiredApp, RunsEngine, LeavesDesk):
+class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
     """The desk over an engine, which it runs in a thread. `banner` stands at the top right ("" for none).
 
     Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
@@ -90,6 +92,7 @@ class DeskApp(HoldsKeys, WiredApp, RunsEngine, LeavesDesk):
         """What was shown last, where, and the bytes a second then."""
         self._leaving = False
         self.leave = Leaving(engine, hand_over)
+        self.follow(now)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For Textual's own themes, which lack ours."""
@@ -114,6 +117,9 @@ class DeskApp(HoldsKeys, WiredApp, RunsEngine, LeavesDesk):
     def _signalled(self, code: int) -> None:
         if not self.is_headless:
             self.leave.end_at_last(code)
+        if self.is_running and self.mode_screen() is None and not self._leaving:
+            self.set_timer(SOON_S, partial(self._signalled, code))  # its screen is only being made
+            return
         if code == SIGNALS[signal.SIGHUP] and not self._leaving:
             self.leave.line_lost()
         self.exit(return_code=code)

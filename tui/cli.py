@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tui import hardening
 from tui.commandline import (
@@ -32,6 +33,9 @@ from tui.commandline.output import Output
 from tui.commandline.session import FAULTS, Usage, words
 from vault.errors import ConfigError
 from vault.given import take_out
+
+if TYPE_CHECKING:
+    from tui.shown_frame import ShownFrame
 
 _FAMILIES = (
     demo,
@@ -91,16 +95,21 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def entry() -> int:
-    """Where the process begins: it is shut off from others, and what it starts does not inherit our secrets."""
+def entry(frame: "ShownFrame | None" = None) -> int:
+    """Where the process begins: it is shut off from others, and what it starts does not inherit our secrets.
+
+    `frame`: the desk's last one, if it was shown already (tui/start.py).
+    """
     hardening.harden()
-    return main(environ=take_out(os.environ))
+    return main(environ=take_out(os.environ), frame=frame)
 
 
-def main(argv: list[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+def main(
+    argv: list[str] | None = None, environ: Mapping[str, str] | None = None, frame: "ShownFrame | None" = None
+) -> int:
     """Run a command and give its exit status. What fails outside of the program is told in words, never a traceback.
 
-    `environ`: where secrets are, where they are not in this process's environment any more.
+    `environ`: where secrets are, where they are not in this process's environment any more. `frame`: as for `entry`.
     """
     os.umask(0o077)
     for stream in (sys.stdout, sys.stderr):
@@ -111,6 +120,7 @@ def main(argv: list[str] | None = None, environ: Mapping[str, str] | None = None
     except SystemExit as end:  # argparse has said why
         return int(end.code or 0)
     args.environ = os.environ if environ is None else environ
+    args.frame = frame
     out = Output()
     try:
         status = _run(args, out)

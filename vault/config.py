@@ -73,6 +73,8 @@ class Config:
     """Of all transfers of a process together; 0: no limit."""
     on_leave: str = "ask"
     """What becomes of running transfers when the desk is left: ask, stop, hand_over."""
+    last_frame: bool = True
+    """Whether what the list looked like is kept when the desk is left, and shown at the next start until it is read."""
     grace_s: float = 600.0
     """Between asking for a release in the desk and telling the service."""
     receiver: ReceiverConfig = ReceiverConfig()
@@ -181,6 +183,7 @@ class _Reader:
             workers_per_account=vault["workers_per_account"],
             max_bytes_per_s=vault["max_bytes_per_s"],
             on_leave=desk["on_leave"],
+            last_frame=desk["last_frame"],
             grace_s=float(self._section("triage", document.get("triage", {}), TRIAGE)["grace_s"]),
             receiver=self._receiver(document.get("receiver", {})),
             timestamp_url=custody["timestamp_url"],

@@ -123,6 +123,12 @@ DESK = (
         "ask",
         choices=("ask", "stop", "hand_over"),
     ),
+    Option(
+        "last_frame",
+        "false: what the list looked like when the desk was left is not kept for the next start",
+        "bool",
+        True,
+    ),
 )
 TRIAGE = (
     Option(

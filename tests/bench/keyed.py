@@ -20,6 +20,7 @@ from pathlib import Path
 import pyte
 
 from tests.bench.results import BenchError
+from tests.e2e.terminal import EARLIER
 
 COLUMNS, ROWS = 120, 40
 _PATIENCE_S = 60.0
@@ -27,6 +28,7 @@ _ANSWERS_S = 10.0
 _QUIET_S = 0.12
 _WIDTH = 24
 """Of what is looked at of each row, from where the first one begins."""
+_EARLIER = EARLIER.encode()
 _UNKNOWN = re.compile(rb"\x1b\[[<>=][0-9;]*[a-z]")
 
 
@@ -55,7 +57,9 @@ class Program:
                 os.execvpe(argv[0], list(argv), dict(environ))
             finally:
                 os._exit(127)
-        while first.encode() not in self.raw:
+        self.earlier_paint_s = 0.0
+        """Seconds until an earlier desk's frame was seen, marked as such; 0.0 where there was none."""
+        while not self._is_live(first.encode(), began):
             content = self._read(began + _PATIENCE_S - time.perf_counter())
             if not content:
                 self.close()
@@ -65,6 +69,14 @@ class Program:
         self._feed(self.raw)
         self._first = first
         self._at = 0
+
+    def _is_live(self, first: bytes, began: float) -> bool:
+        """Whether the first row is there in its own frame; an earlier one has its mark before and after it."""
+        marks = self.raw.count(_EARLIER)
+        earlier, _, own = self.raw.rpartition(_EARLIER)
+        if marks > 1 and not self.earlier_paint_s and first in earlier:
+            self.earlier_paint_s = time.perf_counter() - began
+        return marks != 1 and first in own
 
     def _read(self, seconds: float) -> bytes:
         """What has come within so many seconds; nothing, also at the end."""
@@ -137,6 +149,14 @@ class Program:
     def display(self) -> str:
         """The screen."""
         return "\n".join(self._screen.display)
+
+    def leave(self) -> None:
+        """End it as a person does."""
+        os.write(self._descriptor, b"q")
+        while self._read(_PATIENCE_S):
+            pass
+        os.waitpid(self.pid, 0)
+        os.close(self._descriptor)
 
     def close(self) -> None:
         """End it at once."""

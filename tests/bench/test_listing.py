@@ -18,7 +18,8 @@ def listed(slower: float = 1.0) -> Listed:
     sessions, keys = list[Session](), list[Key]()
     for number in (1, 2):
         for name, times in ((MINIMAL, 1.0), (OURS, slower), (desk_name(1_000), slower), (LOADED, slower)):
-            sessions.append(Session(name, number, 0.5 * times, 9_000, int(40e6 * times), 0.001, 0.0))
+            earlier = 0.04 if name == OURS else 0.0
+            sessions.append(Session(name, number, 0.5 * times, 9_000, int(40e6 * times), 0.001, 0.0, earlier))
             for what in ("cursor move", "page", "end", "sort", "filter"):
                 keys += [Key(name, number, what, 0.005 * times * (1 + share / 99), 400, 900) for share in range(9)]
     return Listed("2026-11-23", 2, tuple(sessions), tuple(keys), ("mc is not installed",))
@@ -26,8 +27,10 @@ def listed(slower: float = 1.0) -> Listed:
 
 def test_bars_are_ratios_within_the_run() -> None:
     same = {bar.words: bar for bar in bars(listed())}
-    assert len(same) == 20
+    assert len(same) == 21
     assert all(bar.met for bar in same.values())
+    shown = same["stored last frame with 1,000,000 meetings, of the minimal app's first paint"]
+    assert shown.figure == pytest.approx(0.08)
     slow = {bar.words: bar.met for bar in bars(listed(1.6))}
     missed = {words.partition(":")[0] for words, met in slow.items() if not met}
     assert missed == {"first paint with 1,000,000 meetings, of the minimal app's", "cursor move", "page", "end"}
@@ -67,6 +70,17 @@ class TestForReal:
         assert program.memory() > 10_000_000
         assert program.cpu_s() > 0
         assert program.press("x") is None
+        program.close()
+
+    def test_an_earlier_frame_is_timed_apart(self, tmp_path: Path) -> None:
+        mark = "printf 'As it was on Monday\\n'"
+        shows = f"{mark}; printf 'first\\n'; sleep 0.1; {mark}; sleep 0.1; printf 'first\\n'"
+        environ = {"PATH": "/bin:/usr/bin", "TERM": "dumb"}
+        program = Program(["sh", "-c", f"{shows}; read -r answer"], environ, "first", tmp_path)
+        assert 0.1 <= program.earlier_paint_s <= program.first_paint_s - 0.05
+        program.close()
+        program = Program(["sh", "-c", "printf first; read -r answer"], environ, "first", tmp_path)
+        assert program.earlier_paint_s == 0
         program.close()
 
     def test_what_paints_nothing_is_told(self, tmp_path: Path) -> None:

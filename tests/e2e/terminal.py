@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ def from_checkout(imports: str, call: str) -> str:
 
 DESK = (sys.executable, "-m", "tui")
 """`reeldesk` from the checkout, which must be the working folder."""
-ELSEWHERE = (sys.executable, "-P", "-c", from_checkout("from tui.cli import entry", "entry()"))
+ELSEWHERE = (sys.executable, "-P", "-c", from_checkout("from tui.start import entry", "entry()"))
 """The same, from any working folder."""
 MARKS = [
     pytest.mark.e2e,
@@ -50,12 +51,16 @@ KEYS: Mapping[str, bytes] = {
     "end": b"\x1b[F",
     "pagedown": b"\x1b[6~",
     "backspace": b"\x7f",
+    "ctrl+c": b"\x03",
     "ctrl+d": b"\x04",
     "ctrl+s": b"\x13",
     "ctrl+u": b"\x15",
 }
 BLOCK = "d7d7d7"
 """An input's cursor: a cell in the dark theme's foreground, as 256 colours have it."""
+EARLIER = "As it was on "
+"""What marks the last desk's frame, which stands on the terminal until the desk draws."""
+_ASKED = b"\x1b[6n"
 RESTORED = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?1003l")
 """What gives a terminal back: its own screen, the cursor, no mouse."""
 SEQUENCE = re.compile(rb"\x1b\[[<>=?]?[0-9;]*[ -/]*[@-~]")
@@ -138,15 +143,22 @@ class Terminal:
             return 0
         self.raw += chunk
         self._lines = None
+        for _ in range(chunk.count(_ASKED)):
+            self._child.send(f"\x1b[{self._screen.lines};1R".encode())
         # pyte draws the letter of a sequence whose private mark it does not know.
         self._stream.feed(re.sub(rb"\x1b\[[<>=][0-9;]*[a-z]", b"", chunk))
         return len(chunk)
 
-    def wait_until(self, holds: Callable[[], object], what: str, within: float = DEADLINE_S) -> float:
-        """Read until `holds()`; gives the seconds that took. Fails with the screen."""
+    def wait_until(
+        self, holds: Callable[[], object], what: str, within: float = DEADLINE_S, *, earlier: bool = False
+    ) -> float:
+        """Read until `holds()`; gives the seconds that took. Fails with the screen.
+
+        What an earlier desk left on the screen is only judged with `earlier`.
+        """
         start = time.monotonic()
         # Judged only between two updates: in the middle of one, the screen is half old and half new.
-        while self.read(0.02) or not holds():
+        while self.read(0.02) or self.is_earlier is not earlier or not holds():
             left = start + within - time.monotonic()
             assert left > 0, f"not within {within} s: {what}\n{self.text}\n{self._child.isalive()=}"
             self.read(min(left, 0.1))
@@ -155,6 +167,17 @@ class Terminal:
     def wait_for(self, *texts: str, within: float = DEADLINE_S) -> float:
         """Until all of these are on the screen."""
         return self.wait_until(lambda: all(text in self.text for text in texts), f"{texts} on the screen", within)
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether the last desk's frame is shown still."""
+        return EARLIER in self.lines[-1]
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal echoes what is typed, and waits for a line's end."""
+        flags = termios.tcgetattr(self._child.child_fd)[3]
+        return bool(flags & termios.ECHO and flags & termios.ICANON and flags & termios.ISIG)
 
     def wait_gone(self, text: str) -> float:
         """Until this is not on the screen any more."""

@@ -19,6 +19,7 @@ from tests.e2e.canary_house import House, house
 from tests.e2e.canary_watch import Offspring, Watched, desk_over
 from tests.e2e.terminal import MARKS, narrow, opened
 from tests.e2e.test_canary import ALL, Campaign, Typed
+from tui.last_frame import NAME
 from tui.unlock_offer import QUIET_S
 
 pytestmark = MARKS
@@ -53,6 +54,7 @@ def test_no_screen_shows_a_canary(home: House) -> None:
             until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in offspring.seen), "what was started ends")
         finally:
             offspring.close()
+    assert "sprint" in (home.folder / "data" / NAME).read_text().lower(), "the last frame is kept, and looked at"
     found = watched.found() + home.aviary.in_tree(home.folder, besides=[home.given])
     assert b"--handed-over" in b"".join(shown.get("cmdline", b"") for shown in offspring.seen.values())
     for pid, shown in offspring.seen.items():

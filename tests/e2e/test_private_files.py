@@ -113,7 +113,7 @@ def test_what_commands_make(tmp_path: Path, session: Session) -> None:
         assert desk.ended() == 0
     made = place.made()
     names = {path.name for path in made}
-    assert {"config.toml", "ledger.db", "secrets.sealed"} <= names, names
+    assert {"config.toml", "ledger.db", "secrets.sealed", "last-frame"} <= names, names
     assert any(path.suffix == ".zip" for path in made)
     assert len(while_it_listens) > 10
     assert open_to_others(made) == []

@@ -54,7 +54,7 @@ def looked_at():
     os.waitpid(child, 0)
     return json.loads(os.read(reading, 4096))
 
-def instead(argv=None, environ=None):
+def instead(argv=None, environ=None, frame=None):
     prctl = ctypes.CDLL(None).prctl
     dumpable = prctl(3, 0, 0, 0, 0)
     names = [sys.executable, "-c", "import os; print(sorted(os.environ))"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from tui.commandline.finding import Finding, State
 from tui.commandline.session import words
 from tui.figures import count, size
+from tui.last_frame import NAME as FRAME_NAME
 from vault.config import Config, data_folder, default_path
 from vault.errors import ConfigError
 from vault.filesystem import network_kind
@@ -147,13 +148,15 @@ def configuration(config: Config | None, broken: ConfigError | None, environ: Ma
 
 
 def places(config: Config | None, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Data folder, ledger, sealed file, vault; who may read them, and what they lie on."""
+    """Data folder, ledger, sealed file, last frame, vault; who may read them, and what they lie on."""
     data = data_folder(environ)
     ledger = config.ledger_path if config else data / "ledger.db"
     yield _private("data folder", data)
     yield _private("ledger", ledger, "data folder", f"{ledger.name} ")
     if os.path.lexists(data / SEALED_NAME):
         yield _private("sealed file", data / SEALED_NAME, "data folder", f"{SEALED_NAME} ")
+    if os.path.lexists(data / FRAME_NAME):
+        yield _private("last frame", data / FRAME_NAME, "data folder", f"{FRAME_NAME} ")
     if config:
         yield from _vault(config.vault_path)
     yield from _file_systems(data, config.vault_path if config else None)

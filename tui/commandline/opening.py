@@ -18,6 +18,7 @@ from tui.wire.line import Line, Mouse, line_for
 
 if TYPE_CHECKING:
     from tui.app import DeskApp
+    from tui.shown_frame import ShownFrame
 
 _SIZES = ("COLUMNS", "LINES")
 """They are believed more than the terminal, whatever size it has or gets."""
@@ -44,7 +45,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_desk(args: argparse.Namespace, out: Output) -> int:
     """Open the desk over what is configured."""
-    return open_desk(args.environ, WATCHED if heeds_devtools(args, out) else "", line=line_of(args))
+    banner = WATCHED if heeds_devtools(args, out) else ""
+    return open_desk(args.environ, banner, line=line_of(args), frames=not banner, shown=args.frame)
 
 
 def line_of(args: argparse.Namespace) -> Line:
@@ -77,11 +79,14 @@ def open_desk(
     outlived: bool = True,
     line: Line | None = None,
     play: Play | None = None,
+    frames: bool = False,
+    shown: "ShownFrame | None" = None,
 ) -> int:
     """Open the desk and give its exit status; `banner` is shown as long as it is open. `play`: what it shows by itself.
 
-    `outlived`: whether the services are still there after it, so that transfers can be handed over. The caller asks
-    `heeds_devtools` before.
+    `outlived`: whether the services are still there after it, so that transfers can be handed over. `frames`: whether
+    its last frame is kept for the next desk; `shown`: that of the last one, if it stands on the terminal. The caller
+    asks `heeds_devtools` before.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the desk needs a terminal; `reeldesk list` and the other commands do not (`reeldesk --help`)")
@@ -92,6 +97,7 @@ def open_desk(
     collect_nothing()
     from tui.app import DeskApp
     from tui.commandline.takeover import hand_over
+    from tui.keeping_frame import keep
     from vault.engine import Engine
 
     desk = desk_of(environ)
@@ -101,8 +107,11 @@ def open_desk(
         app = kind(Engine(desk), banner=banner, hand_over=over, line=line)
         collect_rarely()
         take_short_turns()
+        app.shown = shown
         with hardening.drawn_on() as broken:
             app.run(mouse=app.line.mouse is not Mouse.OFF)
+        if frames:
+            keep(app.last_frame, desk.config, environ)
     finally:
         desk.secrets.close()
         desk.close()

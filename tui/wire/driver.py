@@ -11,7 +11,7 @@ import os
 import threading
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.color import ColorSystem
 from textual import events
@@ -24,15 +24,20 @@ from textual.widgets import Input, TextArea
 from tui.wire.abilities import abilities
 from tui.wire.cells import Cells
 from tui.wire.glass import Glass, Update
+from tui.wire.hearing import HEARS_S, Hearing
 from tui.wire.keys import Wake, read_keys
 from tui.wire.line import Line, Mouse
 from tui.wire.meter import Meter
 from tui.wire.outlet import Outlet
 from tui.wire.pencil import Pencil
 
+if TYPE_CHECKING:
+    from tui.shown_frame import ShownFrame
+
 ENDS_S = 0.25
 """So long is a terminal waited for that does not read while the desk ends."""
 SETTLES_S = 0.2
+_ALTERNATE = "\x1b[?1049h"
 _MOUSE = {
     Mouse.OFF: (),
     Mouse.CLICKS: ("1000", "1002", "1006"),
@@ -42,7 +47,10 @@ _MODES = ("1000", "1002", "1003", "1006")
 
 
 class WireDriver(LinuxDriver):
-    """Keys and modes as Textual has them; frames by difference. `meter`: what was sent so far."""
+    """Keys and modes as Textual has them; frames by difference. `meter`: what was sent so far; `glass`: the frame.
+
+    Where a frame of an earlier desk stands on the terminal, that stays until `show_live`, and keys are not heard.
+    """
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -51,7 +59,11 @@ class WireDriver(LinuxDriver):
         self.meter = Meter()
         self.line: Line = getattr(app, "line", Line())
         self._thread = threading.get_ident()
-        self._glass: Glass | None = None
+        self.glass: Glass | None = None
+        self._shown: ShownFrame | None = getattr(app, "shown", None)
+        self._hearing = Hearing(deaf=False)
+        self._is_alternate = False
+        """Whether the terminal is on its other screen before it is sent there."""
         self._outlet: Outlet | None = None
         self.exit_event = self._wake = Wake()
         self._last: list[str] | None = None
@@ -61,8 +73,8 @@ class WireDriver(LinuxDriver):
 
     def paint(self, update: Update) -> None:
         """Show what the compositor drew."""
-        if self._glass is not None:
-            self._glass.paint(update)
+        if self.glass is not None:
+            self.glass.paint(update)
 
     def write(self, data: str) -> None:
         """A sequence that draws nothing."""
@@ -71,13 +83,21 @@ class WireDriver(LinuxDriver):
                 self._loop.call_soon_threadsafe(self.write, data)
         elif self._last is not None:
             self._last.append(data)
-        elif self._glass is not None:
-            self._glass.control(data)
+        elif data == _ALTERNATE and self._is_alternate:
+            self._is_alternate = False  # some terminals would empty it
+        elif self.glass is not None:
+            self.glass.control(data)
+
+    def show_live(self) -> None:
+        """From now on our own frames."""
+        if self._hearing.deaf and self.glass is not None:
+            self.glass.show(self._hearing.ask(len(self.glass.rows)))
+            self._loop.call_later(HEARS_S, self._hearing.hear)
 
     def repaint(self) -> None:
         """Write the whole frame again, since the terminal may show anything."""
-        if self._glass is not None:
-            self._glass.forget()
+        if self.glass is not None:
+            self.glass.forget()
             # Where the window has another size, a frame that fits it comes first.
             self._loop.call_later(SETTLES_S, self._pump)
 
@@ -100,8 +120,11 @@ class WireDriver(LinuxDriver):
         cells = Cells(colours)
         outlet = Outlet(fileno, self._pump, self.meter)
         self._outlet = outlet
-        before, self._glass = (
-            self._glass,
+        shown, self._shown = self._shown if self._shown is not None and self._shown.stands else None, None
+        self._hearing = Hearing(deaf=shown is not None)
+        self._is_alternate = shown is not None and shown.is_whole
+        before, self.glass = (
+            self.glass,
             Glass(
                 partial(Pencil, cells, abilities(os.environ, fileno)),
                 cells,
@@ -110,17 +133,21 @@ class WireDriver(LinuxDriver):
                 later=self._loop.call_later,
                 synchronised=lambda: self._app._sync_available,
                 cursor=self._cursor,
+                held=self._hearing.deaf,
             ),
         )
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's own
+        if shown is not None:
+            self.attrs_before = shown.attributes
+            shown.hand_over()
         if before is not None:
             self._loop.call_soon(self._app.refresh)
 
     def stop_application_mode(self) -> None:
         """Give the terminal back, as far as it reads."""
-        if self._glass is None:
+        if self.glass is None:
             return
-        self._last = [self._glass.end().decode()]
+        self._last = [self.glass.end().decode()]
         super().stop_application_mode()
         words, self._last = "".join(self._last), None
         self._end_outlet(words.encode())
@@ -131,8 +158,8 @@ class WireDriver(LinuxDriver):
             self._outlet = None
 
     def _pump(self) -> None:
-        if self._glass is not None:
-            self._glass.pump()
+        if self.glass is not None:
+            self.glass.pump()
 
     def run_input_thread(self) -> None:
         """Until the input is disabled."""
@@ -156,7 +183,8 @@ class WireDriver(LinuxDriver):
         if isinstance(message, events.Resize):
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.repaint)
-        super().process_message(message)
+        if self._hearing.takes(message):
+            super().process_message(message)
 
     # The mouse ---------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ class Glass:
 
     `bytes_s`: at how many bytes a second frames follow each other, 0 for no limit; `later`: what calls a function after
     so many seconds. `synchronised`: whether the terminal holds a frame until it is whole. `cursor`: where the cursor
-    belongs, None: nowhere.
+    belongs, None: nowhere. `held`: whether no frame is written before `show`, since another one stands there.
     """
 
     def __init__(
@@ -42,14 +42,16 @@ class Glass:
         later: Callable[[float, Callable[[], None]], object],
         synchronised: Callable[[], bool],
         cursor: Callable[[], tuple[int, int] | None],
+        held: bool = False,
     ) -> None:
-        self._make_pencil, self._cells, self._outlet = make_pencil, cells, outlet
+        self._make_pencil, self.cells, self._outlet = make_pencil, cells, outlet
         self._synchronised, self._cursor = synchronised, cursor
         self._bytes_s, self._later = bytes_s, later
         self._held = False
         """Whether more belongs to what was painted."""
         self._resting = False
         """Whether the next frame waits for its time."""
+        self._held, self._then = held, ""
         self._pencil = make_pencil(0, 0)
         self._rows: list[Row] = []
         self._dirty: set[int] = set()
@@ -65,8 +67,8 @@ class Glass:
         """Take over what the compositor drew, and write it as far as the terminal takes it."""
         if isinstance(update, LayoutUpdate):
             self._fit(update.region.width, update.region.height)
-            if self._cells.full:  # every cell is made anew now
-                self._cells.begin_anew()
+            if self.cells.full:  # every cell is made anew now
+                self.cells.begin_anew()
                 self.forget()
             for y, line in enumerate(update.strips, update.region.y):
                 self._put(y, update.region.x, line)
@@ -94,6 +96,17 @@ class Glass:
             self._controls.append(sequence)
         self.pump()
 
+    @property
+    def rows(self) -> list[Row]:
+        """The present frame; not to be changed."""
+        return self._rows
+
+    def show(self, then: str) -> None:
+        """Write frames from now on; after the first one, this sequence that draws nothing."""
+        if self._held:
+            self._held, self._then = False, then
+            self.pump()
+
     def forget(self) -> None:
         """Nobody knows what the terminal shows: all of the present frame is written again."""
         self._pencil = self._make_pencil(self._pencil.width, self._pencil.height)
@@ -103,11 +116,11 @@ class Glass:
     def _fit(self, width: int, height: int) -> None:
         if (width, height) != (self._pencil.width, self._pencil.height):
             self._pencil = self._make_pencil(width, height)
-            self._rows = [[self._cells.empty] * width for _ in range(height)]
+            self._rows = [[self.cells.empty] * width for _ in range(height)]
             self._dirty = set(range(height))
 
     def _put(self, y: int, x: int, strips: Iterable[Strip]) -> None:
-        of, pen = self._cells.of, self._cells.pen
+        of, pen = self.cells.of, self.cells.pen
         cells: list[int] = []
         for strip in strips:
             for text, style, control in strip._segments:
@@ -121,18 +134,18 @@ class Glass:
         end = x + len(cells)
         # Half of a wide character cannot stay.
         if code_of(row[x]) == REST and code_of(cells[0]) != REST and x:
-            row[x - 1] = self._cells.blank(row[x - 1])
+            row[x - 1] = self.cells.blank(row[x - 1])
         row[x:end] = cells
         if end < width and code_of(row[end]) == REST:
-            row[end] = self._cells.blank(row[end])
+            row[end] = self.cells.blank(row[end])
         if end == width and len(cells) > 1 and self._cut_in_two(row):
-            row[-1] = self._cells.blank(row[-1])
+            row[-1] = self.cells.blank(row[-1])
         self._dirty.add(y)
 
     def _cut_in_two(self, row: Row) -> bool:
         """Whether the last cell is a wide character's left half."""
         code = code_of(row[-1])
-        return code not in (REST, SPACE) and self._cells.width(code) > 1
+        return code not in (REST, SPACE) and self.cells.width(code) > 1
 
     # What goes out -----------------------------------------------------------------------------------------------
 
@@ -160,6 +173,8 @@ class Glass:
             parts += self._controls
             self._controls = []
             self._pencil.lost()
+        if self._held:
+            return "".join(parts)
         left = self._left()
         if len(left) > 1 and not self._open and self._synchronised():
             self._open = True
@@ -184,6 +199,10 @@ class Glass:
         if self._open:
             self._open = False
             parts.append(SYNC_END)
+        if self._then:
+            parts.append(self._then)
+            self._then = ""
+            self._pencil.lost()
         return "".join(parts)
 
     def _left(self) -> list[int]:

@@ -6,6 +6,7 @@ import pytest
 from providers.flexperto.emulator import FlexpertoEmulator
 from tests.tui.cli.conftest import Place, Ran, Reeldesk
 from tests.vault.ledger.older import version_3
+from tui.last_frame import NAME
 
 
 def states(ran: Ran) -> dict[str, tuple[str, str]]:
@@ -52,6 +53,17 @@ def test_doctor_of_a_healthy_place(advice: FlexpertoEmulator, place: Place, reel
     ]
     assert lines["advice"].split(maxsplit=2) == ["advice", "ok", "works; api_key: environment"]
     assert "ledger.db (0600); 3 assets known, 0 held (0 B)" in lines["data folder"]
+
+
+def test_doctor_tells_of_the_last_frame(place: Place, reeldesk: Reeldesk) -> None:
+    place.configure({})
+    (place.root / "data").mkdir(mode=0o700)
+    frame = place.root / "data" / NAME
+    frame.touch(0o600)
+    assert states(reeldesk("doctor", "--json", "--offline"))["last frame"] == ("ok", f"{frame} (0600)")
+    frame.chmod(0o644)
+    state, words = states(reeldesk("doctor", "--json", "--offline"))["last frame"]
+    assert (state, words) == ("problem", f"{frame}: others may read it (0644): chmod go-rwx {frame}")
 
 
 def test_doctor_changes_nothing(place: Place, reeldesk: Reeldesk) -> None:
