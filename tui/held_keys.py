@@ -60,27 +60,30 @@ class HoldsKeys(App[Any]):
             pass  # the last of a burst, while the desk closes
         elif event.is_forwarded:
             await super().on_event(event)
-            await self._acted(event)
+            self._acted(event)
         elif self._waits(event):
             self._hold(event)
         else:
             await self._send(event)
 
-    async def on_holds_keys_followed(self, event: Followed) -> None:
+    def on_holds_keys_followed(self, event: Followed) -> None:
         """The key before it has acted."""
-        await self._acted(event.key)
+        self._acted(event.key)
 
     async def _send(self, event: Typed) -> None:
         self._acting, self._followed = (event, self.focused or self.screen, self.clock()), False
         await super().on_event(event)
         if not event.is_forwarded:  # a binding with priority took it
-            await self._acted(event)
+            self._acted(event)
 
-    async def _acted(self, event: Typed) -> None:
+    def _acted(self, event: Typed) -> None:
+        if self._acting is not None and self._acting[0] is event:
+            self.call_later(self._next, event)  # behind what it asked for: Textual gives the focus so
+
+    async def _next(self, event: Typed) -> None:
         if self._acting is not None and self._acting[0] is event:
             self._acting = None
-            if self._held:
-                await self._let_go()
+            await self._let_go()
 
     def _waits(self, event: Typed) -> bool:
         if isinstance(event, events.Key) and event.key in AT_ONCE:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import cast
 
+import pytest
 from textual import events
 from textual.widgets import Input
 
@@ -82,3 +83,26 @@ async def test_leaving_waits_for_nothing(engine: StageEngine) -> None:
         (await ready(pilot))._opening = object()
         burst(app, "j", "ctrl+q")
         await until(pilot, lambda: isinstance(app.screen, LeaveScreen))
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"), [(["a", "b", "ctrl+u", "x", "y"], "xy"), (["a", "left", "b", "end", "c"], "bac")]
+)
+async def test_an_inputs_own_keys_act_in_their_order(engine: StageEngine, keys: list[str], text: str) -> None:
+    """Textual runs its bindings (ctrl+u) later than it takes letters in."""
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        for _ in range(3):
+            burst(pilot.app, "slash", *keys, "enter", "G")
+            await until(pilot, lambda: screen.focused is screen.table and screen.filter.text == text)
+            burst(pilot.app, "slash", "escape")
+            await until(pilot, lambda: screen.focused is screen.table and not screen.filter.text)
+
+
+async def test_a_paste_behind_a_key_that_empties_the_field_stays(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        burst(pilot.app, "slash", *"abc", "ctrl+u")
+        pilot.app.post_message(events.Paste("board meeting"))
+        burst(pilot.app, "enter")
+        await until(pilot, lambda: screen.focused is screen.table and screen.filter.text == "board meeting")
