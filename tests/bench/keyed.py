@@ -68,7 +68,7 @@ class Program:
         self.first_paint_s = time.perf_counter() - began
         self._feed(self.raw)
         self._first = first
-        self._at = 0
+        self._at = self._top = 0
 
     def _is_live(self, first: bytes, began: float) -> bool:
         """Whether the first row is there in its own frame; an earlier one has its mark before and after it."""
@@ -102,6 +102,9 @@ class Program:
         # The last one: what tells where one is stands above the rows, and may name the first of them.
         line = next((line for line in reversed(self._screen.display) if self._first in line), "")
         self._at = max(line.find(self._first), 0)
+        # Where the rows begin: how many there are is told above them, and comes after them.
+        found = [y for y, line in enumerate(self._screen.display) if line.find(self._first) == self._at]
+        self._top = min(found, default=0)
 
     def watch(self, seconds: float) -> int:
         """Bytes that come in so many seconds by themselves."""
@@ -114,7 +117,8 @@ class Program:
 
     def _rows(self) -> list[tuple[object, ...]]:
         buffer, span = self._screen.buffer, range(self._at, self._at + _WIDTH)
-        return [tuple((buffer[y][x].data, buffer[y][x].bg, buffer[y][x].reverse) for x in span) for y in range(ROWS)]
+        rows = range(self._top, ROWS)
+        return [tuple((buffer[y][x].data, buffer[y][x].bg, buffer[y][x].reverse) for x in span) for y in rows]
 
     def press(self, key: str, quiet_s: float = _QUIET_S) -> Reaction | None:
         """A key, and what came of it until it was quiet; None where nothing came."""
