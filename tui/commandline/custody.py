@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # they are loaded when a desk is opened, not for --help
     from vault.custody.keeper import Packet
     from vault.custody.packing import Packing
     from vault.desk import Desk
+    from vault.ledger.agreeing import Compared
     from vault.ledger.checking import Break, Head
     from vault.views import Event
 
@@ -130,18 +131,25 @@ def _check_log(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
                 "whole": report.whole,
                 "events": report.events,
                 "head": head if report.whole else None,
-                "held": report.held,
+                "held": report.compared.held,
+                "flagged": report.compared.flagged,
+                "receipts": report.compared.receipts,
                 "clock_set_back": report.set_back,
                 "breaks": breaks,
             }
         )
     elif report.whole:
-        out.line(f"the log is whole: {report.events:,} events, {report.held:,} files' rows agree with it")
+        out.line(f"the log is whole: {report.events:,} events; {_compared(report.compared)} agree with it")
         out.line(f"head {head}")
         out.note("whoever keeps that head can tell later whether the log was cut or written anew: --kept HEAD")
         if report.set_back:
             out.note(_set_back(report.set_back))
     return out.status
+
+
+def _compared(rows: "Compared") -> str:
+    flagged, receipts = count(rows.flagged, "flagged asset"), count(rows.receipts, "receipt")
+    return f"{count(rows.held, 'file')}, {flagged} and {receipts}"
 
 
 def _set_back(number: int) -> str:

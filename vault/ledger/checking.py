@@ -1,4 +1,4 @@
-"""Checking the log of events: every link, the anchor, and what the ledger's rows say beside it."""
+"""Checking the log of events: every link, the anchor, and (`agreeing`) what the ledger's rows say beside it."""
 
 import json
 import sqlite3
@@ -9,8 +9,9 @@ from enum import StrEnum
 
 from providers.models import AssetId
 from vault.errors import LedgerError
+from vault.ledger.agreeing import Agreeing, Compared
 from vault.ledger.database import Database
-from vault.ledger.events import PROOF_EVENTS, digest_of, first_link, link
+from vault.ledger.events import first_link, link
 from vault.ledger.extracting import Extract, extract
 
 _AT_ONCE = 2_000
@@ -54,8 +55,8 @@ class LogReport:
     events: int
     head: str
     breaks: tuple[Break, ...]
-    held: int = 0
-    """Assets whose rows were compared."""
+    compared: Compared
+    """How many rows; none where the chain is broken."""
     set_back: int = 0
     """How many events bear an earlier time than the one before, which breaks nothing: a clock that was put back, or an
     earlier version, which noted the time before its turn to write."""
@@ -95,7 +96,7 @@ class Log:
         return number
 
     def check(self, kept: Head | None = None, on_progress: Progress = _silent) -> LogReport:
-        """Follow the chain from its beginning, and compare each held asset's row with its last event.
+        """Follow the chain from its beginning, and compare held files' rows, flags and receipts with the events.
 
         `kept`: also that this event still has this link. Takes half a minute for a million events.
         """
@@ -136,8 +137,6 @@ class _Check:
     kept: Head | None
     on_progress: Progress
     breaks: list[Break] = field(default_factory=list)
-    unheld: dict[str, int] = field(default_factory=dict)
-    """Assets with an event that says their file is here, and a row that does not; with the event's number."""
 
     def run(self) -> LogReport:
         try:
@@ -145,18 +144,17 @@ class _Check:
             ledger, count, head = str(row["ledger"]), int(row["count"]), bytes(row["head"])
         except (*_DAMAGE, TypeError, ValueError):
             raise LedgerError("the anchor of the log cannot be read: the ledger's file is damaged") from None
-        walked = _Walked(0, first_link(ledger))
-        self._follow(walked, count, head)
+        walked, agreeing = _Walked(0, first_link(ledger)), Agreeing(self.connection)
+        self._follow(walked, agreeing, count, head)
         if not self.breaks:
             self._check_end(walked, count, head)
         if not self.breaks:
             self._check_lookup()
-        held = self._check_rows(count) if not self.breaks else 0
-        return LogReport(ledger, walked.number, walked.link.hex(), tuple(self.breaks), held, walked.set_back)
+        compared = self._check_rows(agreeing, count) if not self.breaks else Compared()
+        return LogReport(ledger, walked.number, walked.link.hex(), tuple(self.breaks), compared, walked.set_back)
 
-    def _follow(self, walked: _Walked, count: int, head: bytes) -> None:
+    def _follow(self, walked: _Walked, agreeing: Agreeing, count: int, head: bytes) -> None:
         """Until the end, or the first break."""
-        told: list[tuple[int, dict[str, object]]] = []
         rows = self._rows()
         for row in rows:
             expected = walked.number + 1
@@ -170,12 +168,10 @@ class _Check:
             at = datetime.fromisoformat(str(body["at"]))
             walked.set_back += walked.at is not None and at < walked.at
             walked.number, walked.link, walked.at = row.number, row.chain, at
-            if body["what"] in PROOF_EVENTS:
-                told.append((row.number, body))
+            agreeing.hear(row.number, body)
             if row.number % _AT_ONCE == 0:
-                self._compare_unheld(told)
+                agreeing.look()
                 self.on_progress(row.number, max(count, row.number))
-        self._compare_unheld(told)
 
     def _rows(self) -> Iterator[_Row]:
         """Every event in order. Where the file is damaged, one by one as far as they can be read."""
@@ -248,45 +244,11 @@ class _Check:
         if first[0] != "ok":
             self._note(Broken.LOOKUP, 0, None, f"the file is damaged where the log lies: {first[0]}")
 
-    def _check_rows(self, events: int) -> int:
-        held, last = 0, 0
-        while rows := self.connection.execute(_HELD, (last, _AT_ONCE)).fetchall():
-            for row in rows:
-                held += 1
-                self._check_row(row)
-            last = rows[-1]["id"]
-            self.on_progress(events, events)
-        for identity, number in self.unheld.items():
-            self._note_row(number, identity, "its file was here, and its row in the ledger knows nothing of that")
-        return held
-
-    def _check_row(self, row: sqlite3.Row) -> None:
-        if row["body"] is None:
-            self._note_row(0, row["identity"], f"its row says {row['kept']}, and no event says so")
-            return
-        body = json.loads(row["body"])
-        facts, number = body["facts"], body["number"]
-        told = {"state": (facts.get("kept"), row["kept"])}
-        if row["kept"] == "held" and "sha256" in facts:
-            told["SHA-256"] = (facts["sha256"], row["sha256"])
-            told["size"] = (facts["size"], row["held_size"])
-            told["proof"] = (facts["proof"], digest_of(row["proof"]) if row["proof"] else None)
-        for name, (before, now) in told.items():
-            if before != now:
-                self._note_row(number, row["identity"], f"its row says another {name} than event {number}: {now}")
-                return
-
-    def _compare_unheld(self, told: list[tuple[int, dict[str, object]]]) -> None:
-        """Whether the assets of these events are among those whose rows are compared later."""
-        for number, body in told:
-            identity, facts = str(body["identity"]), body["facts"]
-            gone = isinstance(facts, dict) and facts.get("kept") == "absent"
-            row = self.connection.execute("SELECT kept FROM assets WHERE identity = ?", (identity,)).fetchone()
-            if gone or (row is not None and row["kept"] != "absent"):
-                self.unheld.pop(identity, None)
-            else:
-                self.unheld[identity] = number
-        told.clear()
+    def _check_rows(self, agreeing: Agreeing, events: int) -> Compared:
+        compared = agreeing.finish(lambda: self.on_progress(events, events))
+        for each in agreeing.differences:
+            self._note_row(each.number, each.identity, each.words)
+        return compared
 
     def _note(self, kind: Broken, number: int, body: bytes | None, words: str) -> None:
         at, identity = _said(body)
@@ -311,10 +273,6 @@ class _Check:
 
 _EVENTS = """SELECT number, CAST(body AS BLOB) AS body, CAST(chain AS BLOB) AS chain,
     typeof(body) = 'text' AND typeof(chain) = 'blob' AS is_sound FROM events"""
-_HELD = f"""SELECT id, identity, kept, sha256, held_size, proof,
-    (SELECT e.body FROM events e WHERE e.identity = assets.identity AND e.what IN {PROOF_EVENTS}
-        ORDER BY e.number DESC LIMIT 1) AS body
-    FROM assets WHERE id > ? AND kept != 'absent' ORDER BY id LIMIT ?"""
 
 
 def _row(row: sqlite3.Row) -> _Row:

@@ -15,7 +15,8 @@ from vault.ledger.rows import OPEN_RELEASE, instant
 from vault.triage.states import Flag
 from vault.triage.views import FlagView
 
-_ONE_OF = (Flag.WANT, Flag.SKIP, Flag.FORGET)
+ONE_OF = (Flag.WANT, Flag.SKIP, Flag.FORGET)
+"""Of these an asset has one at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Flags:
                 if row is None:
                     continue
                 had = rows_of(connection, row["id"])
-                gone = [other for other in _ONE_OF if flag in _ONE_OF and other is not flag]
+                gone = [other for other in ONE_OF if flag in ONE_OF and other is not flag]
                 for other in gone:
                     connection.execute("DELETE FROM flags WHERE asset_id = ? AND flag = ?", (row["id"], other))
                 connection.execute(

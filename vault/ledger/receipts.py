@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from providers.models import AssetId, RemoteState
 from vault.ledger.database import Database
-from vault.ledger.events import By, Fact, add_event, moment
+from vault.ledger.events import By, Fact, add_event, digest_of, moment
 from vault.ledger.lining_up import LIVE, enqueue
 from vault.ledger.rows import instant
 from vault.ledger.rows import moment as when
@@ -152,7 +152,12 @@ def add_receipts(connection: sqlite3.Connection, release: int, sure: Mapping[str
         ends = own_deadline(row)
         until = f"; it deletes it for good at {moment(ends)[:19]}Z" if ends else ""
         words = f"the service says {row['provider_state'] or row['state']}{until}; SHA-256 of the copy here {sha256}"
-        facts: dict[str, Fact] = {"release": release, "sha256": sha256, "deadline": moment(ends) if ends else None}
+        facts: dict[str, Fact] = {
+            "release": release,
+            "sha256": sha256,
+            "proof": digest_of(row["proof"]),
+            "deadline": moment(ends) if ends else None,
+        }
         add_event(connection, now, identity, "release confirmed", words, facts, by=By.SERVICE)
 
 

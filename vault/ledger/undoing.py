@@ -83,6 +83,7 @@ def _restore(connection: sqlite3.Connection, before: FlagsBefore, by: str, now: 
         [(row["id"], *each) for each in before.rows],
     )
     settle(connection, row)
-    names = ", ".join(flag for flag, *_ in before.rows) or "none"
-    add_event(connection, now, str(before.identity), "unflagged", f"flags as before, by {by}: {names}")
+    names = [flag for flag, *_ in before.rows]
+    words = f"flags as before, by {by}: {', '.join(names) or 'none'}"
+    add_event(connection, now, str(before.identity), "unflagged", words, {"flags": ",".join(names)})
     return True

@@ -34,7 +34,8 @@ def tamper(place: Place, *statements: str) -> None:
 
 def test_a_whole_log_and_its_head(held: Reeldesk) -> None:
     ran = held("verify", "--log")
-    assert (ran.status, ran.out.splitlines()[0]) == (0, "the log is whole: 5 events, 1 files' rows agree with it")
+    told = "the log is whole: 5 events; 1 file, 0 flagged assets and 0 receipts agree with it"
+    assert (ran.status, ran.out.splitlines()[0]) == (0, told)
     head = ran.out.splitlines()[1].removeprefix("head ")
     [record] = held("verify", "--log", "--json", "--kept", head).records
     assert (record["whole"], record["events"], record["head"], record["breaks"]) == (True, 5, head, [])

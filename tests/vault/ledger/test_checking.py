@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.vault.ledger.filling import NOW, archive, at, hold, identity, proof, record
 from vault.errors import LedgerError
 from vault.ledger import Ledger
+from vault.ledger.agreeing import Compared
 from vault.ledger.checking import Break, Broken, Head, LogReport
 from vault.ledger.claiming import Terms
 from vault.ledger.events import first_link, link
@@ -86,7 +87,7 @@ def test_a_whole_one(made: Made) -> None:
     count = len(made.events)
     assert size == count
     assert told == [(count, count)], "the rows, too, give way"
-    assert (report.whole, report.events, report.held, report.set_back) == (True, count, 4, 0)
+    assert (report.whole, report.events, report.compared, report.set_back) == (True, count, Compared(4, 0, 0), 0)
     assert report.head == made.events[count][1].hex()
     for number in (1, count // 2, count):
         assert check(made.path, Head(number, made.events[number][1].hex())).whole
