@@ -9,10 +9,12 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Mapping
-from contextlib import suppress
 
 from tui import VERSION
+
+TYPE_CHECKING = False  # the modules for types take as long to load as the frame to show
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NAME = "last-frame"
 MOST = 256 * 1024
@@ -41,7 +43,7 @@ class Place:
 
     __slots__ = ("config", "folder", "path")
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: "Mapping[str, str]") -> None:
         # As vault/config.py has them by platformdirs, which takes as long to load as all the rest: held by a test.
         self.config = _named(environ, "REELDESK_CONFIG") or os.path.join(
             _home(environ, "XDG_CONFIG_HOME", "~/.config"), "config.toml"
@@ -49,7 +51,7 @@ class Place:
         self.folder = _named(environ, "REELDESK_DATA") or _home(environ, "XDG_DATA_HOME", "~/.local/share")
         self.path = os.path.join(self.folder, NAME)
 
-    def depends(self, environ: Mapping[str, str], columns: int, lines: int) -> bytes:
+    def depends(self, environ: "Mapping[str, str]", columns: int, lines: int) -> bytes:
         """All that must be as it was for a frame of so many columns and lines to be shown, in one line."""
         ledger = os.path.join(self.folder, "ledger.db")
         try:
@@ -61,8 +63,10 @@ class Place:
 
     def remove(self) -> None:
         """No frame is kept."""
-        with suppress(OSError):  # there is none
+        try:  # noqa: SIM105  # contextlib takes longer to load than all of this
             os.unlink(self.path)
+        except OSError:
+            pass  # there is none
 
 
 class Frame:
@@ -80,7 +84,7 @@ def packed(frame: Frame, depends: bytes) -> bytes:
     return b"%s %08x\n%s" % (_MARK, zlib.crc32(body), body)
 
 
-def kept(place: Place, environ: Mapping[str, str], columns: int, lines: int, now: float) -> Frame | None:
+def kept(place: Place, environ: "Mapping[str, str]", columns: int, lines: int, now: float) -> Frame | None:
     """The frame to show on a terminal of this size; None when there is none that fits.
 
     One that is damaged, that others could have written, or that does more to a terminal than a desk does, is removed.
@@ -150,12 +154,12 @@ def _content(place: Place) -> bytes:
     return content
 
 
-def _named(environ: Mapping[str, str], name: str) -> str:
+def _named(environ: "Mapping[str, str]", name: str) -> str:
     value = environ.get(name)
     return os.path.abspath(os.path.expanduser(value)) if value else ""
 
 
-def _home(environ: Mapping[str, str], name: str, usual: str) -> str:
+def _home(environ: "Mapping[str, str]", name: str, usual: str) -> str:
     if sys.platform == "darwin":
         usual = "~/Library/Application Support"
     return os.path.join(os.path.expanduser(environ.get(name, "").strip() or usual), "reeldesk")

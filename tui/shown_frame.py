@@ -4,19 +4,20 @@ Meanwhile the terminal neither echoes nor waits for a line's end; ctrl+c ends th
 """
 
 import os
-import select
-import signal
 import sys
 import termios
 import time
-from collections.abc import Callable, Mapping
 
 from tui.last_frame import Frame, Place, kept
 
-TYPE_CHECKING = False  # the typing module takes as long to load as the frame to show
+TYPE_CHECKING = False  # the modules for types take as long to load as the frame to show
 if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Mapping
     from types import FrameType
     from typing import Any, TextIO
+else:
+    import _signal as signal  # what signal stands on; that makes enumerations of it, in 4 ms of 22
 
 STALLS_S = 0.25
 """So long is a terminal waited for that does not read."""
@@ -31,7 +32,7 @@ _GIVE_BACK = (
 _LFLAG, _CC = 3, 6
 
 
-def shown(environ: Mapping[str, str], now: float) -> "ShownFrame | None":
+def shown(environ: "Mapping[str, str]", now: float) -> "ShownFrame | None":
     """Show the last frame of this environment's desk, if there is one for this terminal; else None. `now`: Unix time.
 
     All of standard input, output and error must be the terminal, with this process in its foreground.
@@ -73,7 +74,7 @@ class ShownFrame:
 
     def _show(self, frame: Frame, now: float) -> None:
         for number in _ENDING:
-            if signal.getsignal(number) is signal.SIG_DFL:  # under nohup one is ignored
+            if signal.getsignal(number) == signal.SIG_DFL:  # under nohup one is ignored
                 signal.signal(number, self._end)
         termios.tcsetattr(0, termios.TCSANOW, _silent(self.attributes))
         # Kept, since print() does not hold the stream that it writes to.
@@ -125,6 +126,8 @@ class ShownFrame:
             try:
                 data = data[os.write(self._own, data) :]
             except BlockingIOError:
+                import select  # seldom needed
+
                 left = end - time.monotonic()
                 if left <= 0 or not select.select([], [self._own], [], left)[1]:
                     break
@@ -142,7 +145,7 @@ class ShownFrame:
 class _GivesBackFirst:
     """A stream before whose first words the terminal is given back: they belong on its own screen."""
 
-    def __init__(self, stream: "TextIO", give_back: Callable[[], None]) -> None:
+    def __init__(self, stream: "TextIO", give_back: "Callable[[], None]") -> None:
         self._stream, self._give_back = stream, give_back
 
     def write(self, text: str) -> int:
