@@ -38,11 +38,14 @@ class HoldsKeys(App[Any]):
     """Sends keys one after the other."""
 
     class Followed(Message):
-        """Sent behind a key, this comes up behind it: so the key has acted, or was used."""
+        """Sent behind a key, this comes up behind it: so the key has acted, or was used.
 
-        def __init__(self, key: Typed) -> None:
+        It has the key's number alone: messages are written down where somebody looks for a fault, keys never.
+        """
+
+        def __init__(self, number: int) -> None:
             super().__init__()
-            self.key = key
+            self.number = number
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     _held: tuple[Typed, ...] = ()
@@ -50,7 +53,12 @@ class HoldsKeys(App[Any]):
     """When the first of them was held for a screen; it stays when they were dropped, until nothing is waited for."""
     _acting: tuple[Typed, Widget, float] | None = None
     """The key that was sent last, where to and when, as long as it may not have acted."""
-    _followed = False
+    _number = 0
+    """How many were sent."""
+    _followed = 0
+    """The number of the last one behind which something was sent."""
+    _has_acted = 0
+    """The number of the last one that has acted."""
 
     async def on_event(self, event: events.Event) -> None:
         """Send a key, hold it, or let it act when it comes up."""
@@ -60,7 +68,8 @@ class HoldsKeys(App[Any]):
             pass  # the last of a burst, while the desk closes
         elif event.is_forwarded:
             await super().on_event(event)
-            self._acted(event)
+            if self._acting is not None and self._acting[0] is event:
+                self._acted(self._number)
         elif self._waits(event):
             self._hold(event)
         else:
@@ -68,20 +77,22 @@ class HoldsKeys(App[Any]):
 
     def on_holds_keys_followed(self, event: Followed) -> None:
         """The key before it has acted."""
-        self._acted(event.key)
+        self._acted(event.number)
 
     async def _send(self, event: Typed) -> None:
-        self._acting, self._followed = (event, self.focused or self.screen, self.clock()), False
+        self._number += 1
+        self._acting = (event, self.focused or self.screen, self.clock())
         await super().on_event(event)
         if not event.is_forwarded:  # a binding with priority took it
-            self._acted(event)
+            self._acted(self._number)
 
-    def _acted(self, event: Typed) -> None:
-        if self._acting is not None and self._acting[0] is event:
-            self.call_later(self._next, event)  # behind what it asked for: Textual gives the focus so
+    def _acted(self, number: int) -> None:
+        if number > self._has_acted:
+            self._has_acted = number
+            self.call_later(self._next)  # behind what it asked for: Textual gives the focus so
 
-    async def _next(self, event: Typed) -> None:
-        if self._acting is not None and self._acting[0] is event:
+    async def _next(self) -> None:
+        if self._has_acted == self._number:
             self._acting = None
             await self._let_go()
 
@@ -119,9 +130,9 @@ class HoldsKeys(App[Any]):
         self._follow()
 
     def _follow(self) -> None:
-        if self._acting is not None and not self._followed:
-            self._followed = True
-            self._acting[1].post_message(self.Followed(self._acting[0]))
+        if self._acting is not None and self._followed < self._number:
+            self._followed = self._number
+            self._acting[1].post_message(self.Followed(self._number))
 
     async def _look_again(self) -> None:
         await self._let_go()
