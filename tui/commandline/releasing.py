@@ -75,14 +75,20 @@ def run_release(args: argparse.Namespace, out: Output) -> int:
 
 def _rehearse(desk: "Desk", assets: list[AssetId], out: Output) -> int:
     check_accounts(desk, [identity.account for identity in assets])
-    for identity in assets:
+    can_be = 0
+    for identity in dict.fromkeys(assets):
         why_not = _why_not(desk, identity)
-        along = [] if why_not else [str(view.identity) for view in desk.releasing.along(identity)]
+        if why_not:
+            out.fail(str(identity), f"would be refused: {why_not}")
+            continue
+        can_be += 1
+        along = [str(view.identity) for view in desk.releasing.along(identity)]
         more = f", and with it {', '.join(along)}" if along else ""
-        out.note(
-            f"{identity}: " + (f"would be refused: {why_not}" if why_not else f"the service would delete it{more}")
-        )
-    raise Usage("nothing was released; say --yes to do it")
+        out.note(f"{identity}: the service would delete it{more}")
+    if not can_be:
+        out.note("nothing was released, and nothing of it can be")
+        return out.status
+    raise Usage(f"nothing was released; say --yes to {f'release {can_be} of them' if out.status else 'do it'}")
 
 
 def _why_not(desk: "Desk", identity: AssetId) -> str:

@@ -69,6 +69,23 @@ def test_a_grace_that_is_none(held: FlexpertoEmulator, reeldesk: Reeldesk, text:
     assert "is no time" in ran.err
 
 
+def test_without_yes_it_is_offered_for_what_can_be_released_alone(held: FlexpertoEmulator, reeldesk: Reeldesk) -> None:
+    held.add_archive("n", "n")
+    reeldesk("sync")
+    never = "advice/n/archive.n"
+    both = reeldesk("release", A1, never)
+    assert both.status == 2
+    assert f"{A1}: the service would delete it" in both.err
+    assert f"{never}: would be refused: " in both.err
+    assert "say --yes to release 1 of them" in both.err
+    none = reeldesk("release", never, never)
+    assert none.status == 1
+    assert none.err.count("would be refused") == 1
+    assert "nothing was released, and nothing of it can be" in none.err
+    assert "--yes" not in none.err
+    assert held.abandon_calls == []
+
+
 def test_yes_and_stop_contradict(held: FlexpertoEmulator, reeldesk: Reeldesk) -> None:
     assert reeldesk("release", A1, "--yes", "--stop").status == 2
 
