@@ -89,7 +89,7 @@ class Custody:
         extract = self._ledger.log.extract([view.identity for view in views], MOST_LINKS)
         place = to.absolute() / _name(views, made_at)
         total = sum(view.size or 0 for view in views if view.local is LocalState.HELD)
-        with bag(place, total, on_progress) as made:
+        with bag(place, total, on_progress, made_at.timestamp()) as made:
             items = [self._put(made, number, view, extract) for number, view in enumerate(views, 1)]
             self._put_chain(made, extract)
             page = Page(

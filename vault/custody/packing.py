@@ -4,13 +4,14 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,9 @@ _LOOK_S = 0.1
 """Between two looks whether the library is done, and whether it is to go on."""
 _ROOM = 64 << 20
 """What is left free beside the packet, in bytes."""
+_ABANDONED_S = 86_400.0
+"""Of what nothing was written to for so long nobody makes a packet any more."""
+_MAKING = re.compile(r"\.custody-.+\.making-[a-z0-9_]{8}", re.DOTALL)
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 
@@ -124,13 +128,18 @@ class Bag:
 
 
 @contextmanager
-def bag(place: Path, total: int, on_progress: Progress) -> Iterator[Bag]:
+def bag(place: Path, total: int, on_progress: Progress, now: float) -> Iterator[Bag]:
     """A bag that is at `place` when the block ends well, and nowhere when it does not.
 
-    `total`: bytes that will be copied. Raises VaultError: `place` is taken, the disk is full or cannot be written.
+    `total`: bytes that will be copied; `now` in unix seconds. What a killed process left half made beside it a day ago
+    or earlier is taken away. Raises VaultError: `place` is taken, the disk is full or cannot be written.
     """
+    for folder in (place.parent, *place.parent.parents):
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise VaultError(f"{folder} is no folder; a packet is a folder of its own, and needs one to be put into")
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(place.parent, now)
         free = shutil.disk_usage(place.parent).free
     except OSError as error:
         raise in_words(error, place) from None
@@ -152,6 +161,18 @@ def bag(place: Path, total: int, on_progress: Progress) -> Iterator[Bag]:
         raise in_words(error, place) from None
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def _sweep(folder: Path, now: float) -> None:
+    """Take away what nobody makes any more, of this user alone."""
+    for path in folder.glob(".custody-*.making-*"):
+        with suppress(OSError):
+            status = path.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or not _MAKING.fullmatch(path.name):
+                continue
+            newest = max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+            if newest < now - _ABANDONED_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def in_words(error: OSError, path: Path) -> VaultError:

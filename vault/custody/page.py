@@ -96,6 +96,13 @@ class Page:
         yield from ("", "    sha256sum -c manifest-sha256.txt", "    sha256sum -c tagmanifest-sha256.txt")
         yield from ("    bagit.py --validate .              (pip install bagit)", "    sh data/trail/check.sh", "")
         yield from _wrapped(
+            "check.sh is a part of this packet, and what it says is worth no more than the rest of it. Whoever doubts "
+            "the packet uses programs of their own: sha256sum and bagit.py as above, from somewhere else, and for the "
+            "chain the rule below, or `reeldesk verify --packet FOLDER` of their own reeldesk. Run nothing from a "
+            "packet that somebody else sent before having read it."
+        )
+        yield ""
+        yield from _wrapped(
             "data/trail/*-events.jsonl holds an asset's events, one a line, exactly as they were hashed. A line of "
             "data/trail/links.txt is an event's number, the SHA-256 of its line and its link; a link is the SHA-256 of "
             "the link before it, a line feed and that SHA-256. Where “-” stands, the link is given: a section begins."

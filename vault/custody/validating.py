@@ -34,6 +34,7 @@ def _validated(place: Path) -> Iterator[str]:
         yield from map(str, error.details or [error])
         if not error.details:  # it counted bytes and files, and did not look which
             yield from _listed(place, MANIFEST)
+            yield from _unlisted(place)
     except bagit.BagError as error:
         yield str(error)
 
@@ -54,6 +55,15 @@ def _listed(place: Path, manifest: str) -> Iterator[str]:
             yield f"{manifest}: a line was changed, or its file is gone: {digest} {name}"
         elif sha256_of(place / name) != digest:
             yield f"{name} is not what {manifest} says"
+
+
+def _unlisted(place: Path) -> Iterator[str]:
+    """What lies among the payload and is not in its manifest."""
+    named = {name for _, name in _lines(place, MANIFEST)}
+    for path in sorted((place / "data").rglob("*")):
+        name = path.relative_to(place).as_posix()
+        if name not in named and (path.is_symlink() or not path.is_dir()):
+            yield f"{name} is not in {MANIFEST}: it was put there later"
 
 
 def _lines(place: Path, manifest: str) -> list[tuple[str, str]]:

@@ -134,7 +134,12 @@ def test_what_cannot_be_packed_is_told(held: Reeldesk, place: Place) -> None:
     assert held("export", "nobody/c2/archive.a2", "--to", str(out)).status == 2
     assert held("export", A1).status == 2
     (place.root / "file").write_text("")
-    assert held("export", A1, "--to", str(place.root / "file/out")).status == 1
+    for target in ("file", "file/out"):
+        ran = held("export", A1, "--to", str(place.root / target))
+        assert (ran.status, ran.out) == (1, "")
+        assert f"{place.root / 'file'} is no folder; a packet is a folder of its own" in ran.err
+    (place.root / "nowhere").symlink_to(place.root / "gone")
+    assert "nowhere is no folder" in held("export", A1, "--to", str(place.root / "nowhere")).err
     assert not out.exists()
 
 

@@ -106,6 +106,7 @@ def test_the_page_says_what_is_in_it_and_what_it_does_not_prove(desk: Desk, tmp_
     for event in desk.trail(A)[:-1]:
         assert f"{event.what}: {event.words}" in page
     assert "the log does not" not in page
+    assert "Whoever doubts the packet uses programs of their own: sha256sum and bagit.py" in " ".join(page.split())
     assert max(map(len, page.splitlines())) < 400
 
 
@@ -204,6 +205,25 @@ def test_progress_is_told_in_bytes(desk: Desk, tmp_path: Path) -> None:
     assert told[-1].done == told[-1].total
 
 
+def test_what_a_killed_process_left_is_taken_away_by_the_next_after_a_day(
+    desk: Desk, it: World, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    made = [out / f".custody-advice-c1-2026.making-{name}" for name in ("abcd1234", "0_fresh0", "_link_00", "UPPER")]
+    for path in (made[0], made[1], made[3]):
+        (path / "data/recordings").mkdir(parents=True)
+        (path / "data/recordings/half").write_bytes(b"half")
+    made[2].symlink_to(tmp_path)
+    desk.custody.packet([A], out)
+    assert all(path.exists() for path in made), "somebody may be making them"
+    it.clock.skip(86_400 + 60)
+    later = it.clock().timestamp()
+    os.utime(made[1] / "data/recordings/half", (later, later))  # something is still written to this one
+    desk.custody.packet([A], out)
+    assert [path.exists() for path in made] == [False, True, True, True]
+
+
 def test_a_full_disk_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
     """A real one, of 1 MiB."""
     small = tmp_path / "small"
@@ -290,6 +310,14 @@ def test_what_is_wrong_with_a_packet_is_named(packed: Packet, tmp_path: Path) ->
     found = problems_of(packed.path)
     assert any(recording.name in words for words in found)
     assert "more.txt is in no manifest" in found
+    (packed.path / "more.txt").unlink()
+    flip(recording)
+    assert problems_of(packed.path) == ()
+    (packed.path / "data/records/99-slipped in.json").write_text("{}")
+    (packed.path / "data/elsewhere").symlink_to(tmp_path)
+    found = problems_of(packed.path)
+    for name in ("data/records/99-slipped in.json", "data/elsewhere"):
+        assert f"{name} is not in manifest-sha256.txt: it was put there later" in found
     with pytest.raises(VaultError, match="is no packet"):
         problems_of(tmp_path)
 
