@@ -22,23 +22,16 @@ from tui.keeping_frame import KeepsFrame
 from tui.keymaps import keymap_problems
 from tui.label import ASCII, glyphs_for
 from tui.leaving import HandOver, Leaving
+from tui.modes import MODES, screen_of
 from tui.quitting import LeavesDesk
 from tui.running import RunsEngine
-from tui.screens.accounts import AccountsScreen
 from tui.screens.base import ModeScreen
-from tui.screens.desk import DeskScreen
-from tui.screens.notifications import NotificationsScreen
-from tui.screens.rooms import RoomsScreen
-from tui.screens.transfers import TransfersScreen
-from tui.screens.webhooks import WebhooksScreen
 from tui.wire.line import Line, line_for
 from vault.desk import utc_now
 
 if TYPE_CHECKING:
     from vault.engine import Engine, Snapshot
 
-SCREENS: tuple[type[ModeScreen], ...] = (
-    DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, WebhooksScreen, AccountsScreen)  # fmt: skip
 SOON_S = 0.05
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
@@ -85,8 +78,8 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
         self._keymap_problems = keymap_problems(keymap or {})
         if keymap and not self._keymap_problems:
             self.set_keymap(dict(keymap))
-        for screen in SCREENS:
-            self.add_mode(screen.MODE, lambda screen=screen: screen(self.context))  # type: ignore[misc]  # bound early on purpose
+        for mode in MODES:
+            self.add_mode(mode, lambda mode=mode: screen_of(mode)(self.context))  # type: ignore[misc]  # bound early on purpose
         self._revision = -1
         self._seen: tuple[ModeScreen | None, Snapshot | None, float] = (None, None, 0.0)
         """What was shown last, where, and the bytes a second then."""

@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tui.figures import count
-from vault.errors import VaultError
-from vault.handover import NotHandedOver
+from vault.errors import NotHandedOver, VaultError
 from vault.presence import this_process
 from vault.views import TransferState, TransferView
 

@@ -10,11 +10,11 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from styles import SHEETS
-from tui.account_words import badge
 from tui.beside import beside
 from tui.commands import BY_ID, on
 from tui.context import FAULTS, Context, words_of
 from tui.label import plain, rate
+from tui.unchecked import badge
 from tui.widgets.bars import Bar, KeyBar, ModeBar, StatusBar
 from tui.widgets.listing import Listing
 from tui.wire.app import WiredApp

@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from contextlib import nullcontext
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.timer import Timer
 
@@ -13,19 +13,20 @@ from tui import label
 from tui.context import Context
 from tui.custody_words import chain_words, unfollowed_words
 from tui.long_work import Stopped
-from tui.risk_words import totals_words
 from tui.screens.base import ModeScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.flag import Chosen, FlagScreen
-from tui.screens.raw import RawScreen
 from tui.triage_acts import Act, TriageActs, Verified, flagging, plan_release
 from tui.triage_words import damage_lines, grace_words, packet_text, release_lines, release_title
 from tui.widgets.ink import Line
 from tui.widgets.pane import Pane
 from tui.widgets.table import Table
 from vault import rules
-from vault.triage.views import ReleaseView
 from vault.views import AssetView, Flag
+
+if TYPE_CHECKING:
+    from tui.screens.confirm import ConfirmScreen
+    from tui.screens.flag import Chosen
+    from vault.triage.views import ReleaseView
+
 
 TELL_S = 0.5
 """Between two looks at how far something is; what is drawn is only what changed."""
@@ -149,7 +150,7 @@ class TriageScreen(ModeScreen):
         """The same for the line over a list."""
         return ((f"  {self.grace}", "warn"),) if self._releases else ()
 
-    def release_of_meeting(self, key: Hashable) -> ReleaseView | None:
+    def release_of_meeting(self, key: Hashable) -> "ReleaseView | None":
         """The open release of a meeting's asset that is sent first."""
         found = (view for view in self._releases if (view.asset.account, view.asset.meeting) == key)
         return min(found, key=lambda view: view.due_at, default=None)
@@ -198,6 +199,9 @@ class TriageScreen(ModeScreen):
 
     async def _fetch(self, assets: Sequence[AssetView]) -> bool | None:
         """What does not fit is asked about before it starts; False when it is not to be."""
+        from tui.risk_words import totals_words
+        from tui.screens.confirm import ConfirmScreen
+
         wanted = [asset.identity for asset in assets if not rules.why_not_fetch(asset)]
         room = await self.context.read(self.context.desk.risk.room, wanted) if wanted else None
         if room is None or room.fits:
@@ -211,7 +215,7 @@ class TriageScreen(ModeScreen):
             self.say("nothing queued")
         return yes
 
-    async def _answer(self, question: ConfirmScreen) -> bool:
+    async def _answer(self, question: "ConfirmScreen") -> bool:
         answer: bool | None = await self.app.push_screen_wait(question)
         return bool(answer)
 
@@ -226,6 +230,8 @@ class TriageScreen(ModeScreen):
 
     async def _tell_damage(self, found: Verified) -> None:
         """Loud: nobody should think that what is damaged or lost is held."""
+        from tui.screens.confirm import ConfirmScreen
+
         self.app.bell()
         again = [asset for asset, _ in found.wrong if not rules.why_not_fetch(asset)]
         title = f"{label.count(len(found.wrong), 'file')} not as proven"
@@ -239,6 +245,8 @@ class TriageScreen(ModeScreen):
         self.act(self._release, asks=True)
 
     async def _release(self, assets: Sequence[AssetView]) -> bool:
+        from tui.screens.confirm import ConfirmScreen
+
         plan = await self.context.read(plan_release, self.context.desk, assets)
         if not plan.free:
             reasons = [words for _, words in plan.refused]
@@ -258,6 +266,8 @@ class TriageScreen(ModeScreen):
 
     async def _packet(self, assets: Sequence[AssetView]) -> None:
         """Where it lies is shown in full: the status line may have no room for it."""
+        from tui.screens.raw import RawScreen
+
         packet = await self._acts.packet(assets)
         if packet is not None and self.is_current:
             self.app.push_screen(RawScreen("Custody packet", packet_text(packet)))
@@ -315,6 +325,8 @@ class TriageScreen(ModeScreen):
         """Choose a flag, write a note; `.` does the same again without asking."""
 
         async def ask(assets: Sequence[AssetView]) -> bool:
+            from tui.screens.flag import FlagScreen
+
             chosen: Chosen | None = await self.app.push_screen_wait(FlagScreen(assets))
             if chosen is None:
                 self.say("no flag was changed")
