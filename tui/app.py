@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
@@ -42,7 +43,10 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
     Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
     """
 
-    CSS_PATH: ClassVar[str] = str(SHEETS / "base.tcss")
+    DEFAULT_MODE = "desk"
+    """Textual begins in it: another screen before it would be styled, laid out and drawn for nothing."""
+    CSS_PATH: ClassVar[list[str | PurePath]] = [str(SHEETS / "base.tcss"), str(SHEETS / "desk.tcss")]
+    """With the first screen's: one read later has all of them parsed anew."""
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]  # Textual's own type is wider
         Binding("ctrl+q", "quit_here", show=False, priority=True)  # in place of Textual's, which asks no screen
@@ -99,7 +103,6 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
         if not self.is_headless:
             for number, code in SIGNALS.items():
                 loop.add_signal_handler(number, self._signalled, code)
-        self.switch_mode("desk")
         self.set_interval(self.line.progress_s, self._poll)
         self.set_interval(60, self._minute)
         if self.context.banner:
