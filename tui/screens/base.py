@@ -16,6 +16,7 @@ from tui.context import FAULTS, Context, words_of
 from tui.label import plain, rate
 from tui.unchecked import badge
 from tui.widgets.bars import Bar, KeyBar, ModeBar, StatusBar
+from tui.widgets.ink import INK_CLASSES
 from tui.widgets.listing import Listing
 from tui.wire.app import WiredApp
 from vault.errors import Superseded
@@ -37,6 +38,7 @@ class ModeScreen(Screen[None]):
     MODE: ClassVar[str] = ""
     BLANK = True
     """It draws nothing itself."""
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  # Textual declares it, oddly as an instance's
         (0, "-tiny-width"),
         (60, "-narrow"),
