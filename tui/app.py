@@ -83,13 +83,18 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
         if keymap and not self._keymap_problems:
             self.set_keymap(dict(keymap))
         for mode in MODES:
-            self.add_mode(mode, lambda mode=mode: screen_of(mode)(self.context))  # type: ignore[misc]  # bound early on purpose
+            self.add_mode(mode, partial(self._screen, mode))
         self._revision = -1
         self._seen: tuple[ModeScreen | None, Snapshot | None, float] = (None, None, 0.0)
         """What was shown last, where, and the bytes a second then."""
         self._leaving = False
         self.leave = Leaving(engine, hand_over)
         self.follow(now)
+
+    def _screen(self, mode: str) -> ModeScreen:
+        screen = screen_of(mode)(self.context)
+        screen.fit(self.size)
+        return screen
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For Textual's own themes, which lack ours."""

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -72,6 +73,12 @@ class ModeScreen(Screen[None]):
         yield from self.body()
         yield StatusBar(id="status")
         yield KeyBar(id="keys")
+
+    def fit(self, size: Size) -> None:
+        """Before it is mounted: Textual tells it how large it is only then, and styles all of it once more."""
+        for least, each in ((size.width, self.HORIZONTAL_BREAKPOINTS), (size.height, self.VERTICAL_BREAKPOINTS)):
+            name = next(name for at, name in sorted(each, reverse=True) if at <= least)
+            self.add_class(name, update=False)
 
     # Words -------------------------------------------------------------------------------------------------------
 
