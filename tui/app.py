@@ -73,7 +73,8 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
         self.title = "reeldesk"
         for each in THEMES:
             self.register_theme(each)
-        self.theme = NO_COLOR if colourless else theme or THEMES[0].name
+        self.theme = self._first_theme = NO_COLOR if colourless else theme or THEMES[0].name
+        self.stylesheet.set_variables(self.get_css_variables())
         # Private, and held by a test: Textual has no public place for a filter of every drawn line.
         self._filters.append(ControlGuard())
         if self.context.glyphs is ASCII:
@@ -95,6 +96,11 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
         screen = screen_of(mode)(self.context)
         screen.fit(self.size)
         return screen
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Parse the sheets again and style everything anew: not before the first paint, where nothing has changed."""
+        if self.is_painted or self.theme != self._first_theme:
+            super().refresh_css(animate)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For Textual's own themes, which lack ours."""

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from vault.engine import Snapshot
 
 
+WHOLE_S = 0.2
+"""Rows that are long in coming keep nothing else from being seen for longer."""
+
+
 class MeetingsScreen(TriageScreen):
     """What is listed, and how. What is done with it is DeskScreen's."""
 
@@ -46,6 +50,7 @@ class MeetingsScreen(TriageScreen):
         self._accounts: tuple[AccountView, ...] = ()
         self._reading = False
         self._has_looked = False
+        self._draws = False
 
     def body(self) -> Iterable[Widget]:
         """Left, middle, right; the dock below."""
@@ -62,6 +67,20 @@ class MeetingsScreen(TriageScreen):
         """What belongs together is drawn together: the cursor and its place, the pane and the keys that can act."""
         self.table.placed = self._tell_selector
         self.pane.followed = self.refresh_keys
+        self.set_timer(WHOLE_S, self.begin_drawing)
+
+    # The first frame is drawn once: with its rows, not empty and then again.
+
+    def begin_drawing(self) -> None:
+        """All that was held back, at once."""
+        if not self._draws:
+            self._draws = True
+            self._compositor_refresh()
+
+    def _compositor_refresh(self) -> None:
+        # Private, and held by a test: Textual has no public way to hold back a frame without drawing it.
+        if self._draws:
+            super()._compositor_refresh()
 
     @property
     def base(self) -> Query:
@@ -151,6 +170,7 @@ class MeetingsScreen(TriageScreen):
         """The pane follows."""
         self.pane.follow(event.row.key if event.row else None)
         self._tell_selector()
+        self.begin_drawing()
         if event.row is None and self.narrowing.text:
             self.attempt(self._tell_searched, "searched", exclusive=True)
 
@@ -161,6 +181,7 @@ class MeetingsScreen(TriageScreen):
     def on_table_failed(self, event: Table.Failed) -> None:
         """The ledger could not be read."""
         self.say(event.words, "bad")
+        self.begin_drawing()
 
     # Choosing ----------------------------------------------------------------------------------------------------
 
