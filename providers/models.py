@@ -3,6 +3,8 @@
 Every text in these values has passed `providers.text.safe_text` or `safe_block` on its way in.
 """
 
+import hashlib
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -268,8 +270,6 @@ class Catchup:
 
 def address_digest(url: str) -> str:
     """SHA-256 in hex of an address, spelt one way: scheme, host and port of it as an origin, the rest as it stands."""
-    import hashlib  # with it OpenSSL's digests are loaded
-
     origin = Origin.of(url)
     rest = url.partition("://")[2]
     path = rest[len(re.split(r"[/?#]", rest, maxsplit=1)[0]) :] or "/"
@@ -291,8 +291,6 @@ class Subscription:
 
     def leads_to(self, url: str) -> bool:
         """Whether it calls this address, secret part and all."""
-        import hmac
-
         return bool(self.digest) and hmac.compare_digest(self.digest, address_digest(url))
 
 

@@ -1,5 +1,6 @@
 """A credential in memory: it cannot be printed, logged, pickled or compared by accident."""
 
+import hmac
 import weakref
 from typing import ClassVar, NoReturn
 
@@ -47,8 +48,6 @@ class Secret:
         return repr(self)
 
     def __eq__(self, other: object) -> bool:
-        import hmac  # with it OpenSSL's digests are loaded
-
         return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
 
     __hash__ = None  # type: ignore[assignment]  # a dict of secrets would compare them in other than constant time

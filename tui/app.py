@@ -37,7 +37,8 @@ SOON_S = 0.05
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
-class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
+# RunsEngine before HoldsKeys: who typed a key that is held back is at work already.
+class DeskApp(RunsEngine, HoldsKeys, KeepsFrame, LeavesDesk):
     """The desk over an engine, which it runs in a thread. `banner` stands at the top right ("" for none).
 
     Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
