@@ -1,9 +1,7 @@
 """What desk and risk list share: verbs that act on what is marked, or on the line, and then go on."""
 
-import time
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from contextlib import nullcontext
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from textual.timer import Timer
@@ -11,13 +9,10 @@ from textual.timer import Timer
 from providers.models import AssetId
 from tui import label
 from tui.context import Context
-from tui.custody_words import chain_words, unfollowed_words
-from tui.long_work import Stopped
-from tui.screens.base import ModeScreen
+from tui.screens.log_following import FollowsLog
 from tui.triage_acts import Act, TriageActs, Verified, flagging, plan_release
 from tui.triage_words import damage_lines, grace_words, packet_text, release_lines, release_title
 from tui.widgets.ink import Line
-from tui.widgets.pane import Pane
 from tui.widgets.table import Table
 from vault import rules
 from vault.views import AssetView, Flag
@@ -30,22 +25,9 @@ if TYPE_CHECKING:
 
 TELL_S = 0.5
 """Between two looks at how far something is; what is drawn is only what changed."""
-FOLLOWED_UNASKED = 10_000
-"""So many events of the log are followed in a third of a second of CPU; a million would take a core for a minute."""
-GIVES_WAY_S = 0.02
-"""So long the log rests after every 2,000 events (some 40 ms of Python, which keys need, too)."""
 
 
-class _Log(Enum):
-    """How far the desk is with following the log."""
-
-    UNSEEN = auto()
-    WAITS = auto()
-    """It is long: until somebody reads the pane."""
-    SEEN = auto()
-
-
-class TriageScreen(ModeScreen):
+class TriageScreen(FollowsLog):
     """A list to decide about, a pane beside it. A verb takes the line it was pressed on, however fast one types."""
 
     def __init__(self, context: Context, acts: TriageActs) -> None:
@@ -54,18 +36,12 @@ class TriageScreen(ModeScreen):
         self._last: Callable[[], None] | None = None
         self._releases: tuple[ReleaseView, ...] = ()
         self._ticking: Timer | None = None
-        self._log = _Log.UNSEEN
         self._graced = ""
         """What was said last of open releases."""
 
     @property
     def table(self) -> "Table[Any]":
         """The list."""
-        raise NotImplementedError
-
-    @property
-    def pane(self) -> Pane:
-        """What is known of the current line."""
         raise NotImplementedError
 
     async def assets_of(self, keys: Sequence[Hashable]) -> list[AssetView]:
@@ -105,41 +81,7 @@ class TriageScreen(ModeScreen):
             self.marks_changed()
         if self._releases:
             self.keep_telling()
-        if self._log is _Log.UNSEEN:
-            self._log = _Log.SEEN
-            self.attempt(self._look_at_log, "log")
-
-    async def _look_at_log(self) -> None:
-        """Follow the log's chain once, where that is soon done; a long one when somebody goes to the pane."""
-        events = await self.context.read(self.context.desk.custody.log_size)
-        if events <= FOLLOWED_UNASKED:
-            await self._follow_log()
-            return
-        self.pane.chain = unfollowed_words(events)
-        self.pane.redraw()
-        self._log = _Log.WAITS
-        self._log_is_wanted()
-
-    def on_descendant_focus(self) -> None:
-        """Somebody reads the pane."""
-        self._log_is_wanted()
-
-    def _log_is_wanted(self) -> None:
-        if self._log is _Log.WAITS and self.pane.has_focus:
-            self._log = _Log.SEEN
-            self.attempt(self._follow_log, "log")
-
-    async def _follow_log(self) -> None:
-        """Follow the log's chain beside everything else: the pane tells how it stands."""
-
-        def give_way(done: int, total: int) -> None:
-            if not self.app.is_running:
-                raise Stopped("the desk is left")
-            time.sleep(GIVES_WAY_S)
-
-        report = await self.context.read(self.context.desk.custody.check_log, None, give_way)
-        self.pane.chain = chain_words(report, self.context.now())
-        self.pane.redraw()
+        self.look_at_log()
 
     @property
     def grace(self) -> str:
