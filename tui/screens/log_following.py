@@ -44,7 +44,7 @@ class FollowsLog(ModeScreen):
 
     async def _look_at_log(self) -> None:
         """Follow the log's chain once, where that is soon done; a long one when somebody goes to the pane."""
-        events = await self.context.read(self.context.desk.custody.log_size)
+        events = await self.context.read(lambda: self.context.desk.custody.log_size())
         if events <= FOLLOWED_UNASKED:
             await self._follow_log()
             return

@@ -74,8 +74,8 @@ class TriageScreen(FollowsLog):
     async def look_at_decisions(self) -> None:
         """Open releases, and what can be taken back."""
         desk = self.context.desk
-        before, self._releases = self._releases, await self.context.read(desk.releasing.due)
-        self._acts.deed = await self.context.read(desk.undoing.last)
+        before, self._releases = self._releases, await self.context.read(lambda: desk.releasing.due())
+        self._acts.deed = await self.context.read(lambda: desk.undoing.last())
         if before != self._releases:
             self.table.recolour()
             self.marks_changed()
@@ -145,7 +145,7 @@ class TriageScreen(FollowsLog):
         from tui.screens.confirm import ConfirmScreen
 
         wanted = [asset.identity for asset in assets if not rules.why_not_fetch(asset)]
-        room = await self.context.read(self.context.desk.risk.room, wanted) if wanted else None
+        room = await self.context.read(lambda: self.context.desk.risk.room(wanted)) if wanted else None
         if room is None or room.fits:
             await self._acts.fetch(assets)
             return None
