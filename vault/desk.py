@@ -89,7 +89,8 @@ class Desk(Parts):
 
     async def aclose(self) -> None:
         """Sign out everywhere and close all connections."""
-        await self._connections.aclose()
+        if "_connections" in vars(self):  # else nobody ever was connected, and nothing is loaded to say so
+            await self._connections.aclose()
 
     # What the ledger tells.
 
