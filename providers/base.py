@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from providers.declaring import Option as Option
@@ -127,6 +126,8 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(min(int(value[:9]), 86_400))
+    from email.utils import parsedate_to_datetime  # half of what this module takes to load
+
     try:
         wait = min((parsedate_to_datetime(value) - now).total_seconds(), 86_400.0)
     except (ValueError, TypeError, OverflowError):

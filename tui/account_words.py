@@ -1,4 +1,4 @@
-"""The words of mode 6: a test's steps, what was saved, what removing means, the badge. Pure."""
+"""The words of mode 6: a test's steps, what was saved, what removing means. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,8 @@ from providers.declaring import SecretField
 from providers.steps import Outcome, Step, has_failed
 from tui import label
 from tui.describe import field, heading, words
-from tui.label import Glyphs, plain
+from tui.label import Glyphs
 from tui.widgets.lines import Row
-from vault.options import UNCHECKED
 from vault.views import AccountView
 
 _OUTCOMES = {
@@ -86,14 +85,3 @@ def remove_lines(view: AccountView, config: str, vault: str, ledger: str) -> lis
     if kept:
         lines += ["", "Its secrets:", *kept]
     return lines
-
-
-# The badge
-
-
-def badge(unchecked: Sequence[str]) -> tuple[str, str]:
-    """What stands in every mode while accounts have `verify = false`: in full, and where there is little room."""
-    if not unchecked:
-        return "", ""
-    whose = unchecked[0] if len(unchecked) == 1 else label.count(len(unchecked), "account")
-    return f"{UNCHECKED}: {plain(whose)}", "TLS unchecked"

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
@@ -22,34 +23,31 @@ from tui.keeping_frame import KeepsFrame
 from tui.keymaps import keymap_problems
 from tui.label import ASCII, glyphs_for
 from tui.leaving import HandOver, Leaving
+from tui.modes import MODES, screen_of
 from tui.quitting import LeavesDesk
 from tui.running import RunsEngine
-from tui.screens.accounts import AccountsScreen
 from tui.screens.base import ModeScreen
-from tui.screens.desk import DeskScreen
-from tui.screens.notifications import NotificationsScreen
-from tui.screens.rooms import RoomsScreen
-from tui.screens.transfers import TransfersScreen
-from tui.screens.webhooks import WebhooksScreen
 from tui.wire.line import Line, line_for
 from vault.desk import utc_now
 
 if TYPE_CHECKING:
     from vault.engine import Engine, Snapshot
 
-SCREENS: tuple[type[ModeScreen], ...] = (
-    DeskScreen, TransfersScreen, RoomsScreen, NotificationsScreen, WebhooksScreen, AccountsScreen)  # fmt: skip
 SOON_S = 0.05
 SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 
 
-class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
+# RunsEngine before HoldsKeys: who typed a key that is held back is at work already.
+class DeskApp(RunsEngine, HoldsKeys, KeepsFrame, LeavesDesk):
     """The desk over an engine, which it runs in a thread. `banner` stands at the top right ("" for none).
 
     Programs end with `sys.exit(app.return_code or 0)`: a crash gives 1, a signal 128 and its number.
     """
 
-    CSS_PATH: ClassVar[str] = str(SHEETS / "base.tcss")
+    DEFAULT_MODE = "desk"
+    """Textual begins in it: another screen before it would be styled, laid out and drawn for nothing."""
+    CSS_PATH: ClassVar[list[str | PurePath]] = [str(SHEETS / "base.tcss"), str(SHEETS / "desk.tcss")]
+    """With the first screen's: one read later has all of them parsed anew."""
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]  # Textual's own type is wider
         Binding("ctrl+q", "quit_here", show=False, priority=True)  # in place of Textual's, which asks no screen
@@ -76,7 +74,8 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
         self.title = "reeldesk"
         for each in THEMES:
             self.register_theme(each)
-        self.theme = NO_COLOR if colourless else theme or THEMES[0].name
+        self.theme = self._first_theme = NO_COLOR if colourless else theme or THEMES[0].name
+        self.stylesheet.set_variables(self.get_css_variables())
         # Private, and held by a test: Textual has no public place for a filter of every drawn line.
         self._filters.append(ControlGuard())
         if self.context.glyphs is ASCII:
@@ -85,14 +84,24 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
         self._keymap_problems = keymap_problems(keymap or {})
         if keymap and not self._keymap_problems:
             self.set_keymap(dict(keymap))
-        for screen in SCREENS:
-            self.add_mode(screen.MODE, lambda screen=screen: screen(self.context))  # type: ignore[misc]  # bound early on purpose
+        for mode in MODES:
+            self.add_mode(mode, partial(self._screen, mode))
         self._revision = -1
         self._seen: tuple[ModeScreen | None, Snapshot | None, float] = (None, None, 0.0)
         """What was shown last, where, and the bytes a second then."""
         self._leaving = False
         self.leave = Leaving(engine, hand_over)
         self.follow(now)
+
+    def _screen(self, mode: str) -> ModeScreen:
+        screen = screen_of(mode)(self.context)
+        screen.fit(self.size)
+        return screen
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Parse the sheets again and style everything anew: not before the first paint, where nothing has changed."""
+        if self.is_painted or self.theme != self._first_theme:
+            super().refresh_css(animate)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For Textual's own themes, which lack ours."""
@@ -106,7 +115,6 @@ class DeskApp(HoldsKeys, KeepsFrame, RunsEngine, LeavesDesk):
         if not self.is_headless:
             for number, code in SIGNALS.items():
                 loop.add_signal_handler(number, self._signalled, code)
-        self.switch_mode("desk")
         self.set_interval(self.line.progress_s, self._poll)
         self.set_interval(60, self._minute)
         if self.context.banner:

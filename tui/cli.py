@@ -1,4 +1,7 @@
-"""`reeldesk`: the command line. It opens the desk when no command is named; Textual is imported only then."""
+"""`reeldesk`: the command line. It opens the desk when no command is named; Textual is imported only then.
+
+The commands (tui/commandline/families.py) are imported only when there may be one: the desk does not wait for them.
+"""
 
 import argparse
 import os
@@ -7,28 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tui import hardening
-from tui.commandline import (
-    account,
-    agents,
-    catchup,
-    custody,
-    demo,
-    doctor,
-    fetching,
-    flagging,
-    keeping_secrets,
-    listening,
-    listing,
-    notify,
-    opening,
-    reconciling,
-    releasing,
-    risking,
-    syncing,
-    undoing,
-    verifying,
-    working,
-)
+from tui.commandline import opening
 from tui.commandline.output import Output
 from tui.commandline.session import FAULTS, Usage, words
 from vault.errors import ConfigError
@@ -37,27 +19,6 @@ from vault.given import take_out
 if TYPE_CHECKING:
     from tui.shown_frame import ShownFrame
 
-_FAMILIES = (
-    demo,
-    syncing,
-    listing,
-    risking,
-    fetching,
-    verifying,
-    reconciling,
-    releasing,
-    flagging,
-    undoing,
-    custody,
-    catchup,
-    notify,
-    agents,
-    account,
-    keeping_secrets,
-    working,
-    listening,
-    doctor,
-)
 _EPILOG = """\
 examples:
   reeldesk demo                         the desk over five emulated services; nothing is configured or touched
@@ -74,12 +35,16 @@ class _Version(argparse.Action):
     """--version, looked up only when asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *args: object, **kwargs: object) -> None:
-        print(f"reeldesk {doctor.version()}")
+        from tui.commandline.doctor import version
+
+        print(f"reeldesk {version()}")
         parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
+    from tui.commandline import families
+
     top = argparse.ArgumentParser(
         "reeldesk",
         description="A desk for meeting recordings: see what is at risk, bring it home with proof, then let it go.",
@@ -89,9 +54,14 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
     opening.add(top)
-    commands = top.add_subparsers(metavar="COMMAND", title="commands; without one the desk opens")
-    for family in _FAMILIES:
-        family.add(commands)
+    families.add(top.add_subparsers(metavar="COMMAND", title="commands; without one the desk opens"))
+    return top
+
+
+def _desk_parser() -> argparse.ArgumentParser:
+    """For what only opens the desk: no command is named, and nothing can be wrong."""
+    top = argparse.ArgumentParser(allow_abbrev=False)
+    opening.add(top)
     return top
 
 
@@ -115,8 +85,9 @@ def main(
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a title in another script than the locale's must not end a command
             stream.reconfigure(errors="backslashreplace")
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        args = parser().parse_args(argv)
+        args = (_desk_parser() if set(argv) <= opening.OPTIONS else parser()).parse_args(argv)
     except SystemExit as end:  # argparse has said why
         return int(end.code or 0)
     args.environ = os.environ if environ is None else environ

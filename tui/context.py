@@ -42,7 +42,10 @@ class Context:
         return await asyncio.wrap_future(await asyncio.to_thread(self.engine.do, call))
 
     async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A read of the ledger in a thread."""
+        """A read of the ledger in a thread.
+
+        A part of the desk is loaded when it is first used: `lambda: desk.risk.look()` has that happen there, too.
+        """
         return await asyncio.to_thread(function, *args, **kwargs)
 
 

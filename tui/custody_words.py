@@ -10,12 +10,12 @@ from tui.describe import field, heading, words
 from tui.label import Glyphs, plain
 from tui.triage_words import FLAG_INKS, left_words
 from tui.widgets.lines import Row
-from vault.ledger.checking import LogReport
-from vault.triage.views import FlagView, ReceiptView, ReleaseView
 from vault.views import AssetView, Event
 
 if TYPE_CHECKING:
     from vault.desk import Desk
+    from vault.ledger.checking import LogReport
+    from vault.triage.views import FlagView, ReceiptView, ReleaseView
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class Told:
     """What the ledger tells of one asset beside the asset itself. `release`: the latest, ended or not."""
 
     trail: tuple[Event, ...] = ()
-    flags: tuple[FlagView, ...] = ()
-    release: ReleaseView | None = None
-    receipts: tuple[ReceiptView, ...] = ()
+    flags: "tuple[FlagView, ...]" = ()
+    release: "ReleaseView | None" = None
+    receipts: "tuple[ReceiptView, ...]" = ()
 
 
 NOTHING = Told()
@@ -41,7 +41,7 @@ def read_told(desk: "Desk", identity: AssetId) -> Told:
     )
 
 
-def chain_words(report: LogReport, now: datetime) -> str:
+def chain_words(report: "LogReport", now: datetime) -> str:
     """How the log's chain stands, as of the moment it was followed."""
     if report.whole:
         return f"whole, {label.count(report.events, 'event')}, followed {label.clock(now)} UTC"
@@ -67,7 +67,7 @@ def decided_rows(asset: AssetView, told: Told, width: int, now: datetime) -> lis
     return rows
 
 
-def _release(view: ReleaseView, width: int, now: datetime) -> list[Row]:
+def _release(view: "ReleaseView", width: int, now: datetime) -> list[Row]:
     if view.state.can_be_stopped and view.left_s(now):
         sent = f"sent in {left_words(view.left_s(now))}, {label.clock(view.due_at)} UTC; u stops it"
         rows = field("release", sent, width, "warn")
@@ -97,7 +97,7 @@ def trail_rows(told: Told, chain: str, width: int, glyphs: Glyphs) -> list[Row]:
     return rows
 
 
-def _receipt(receipt: ReceiptView, width: int) -> list[Row]:
+def _receipt(receipt: "ReceiptView", width: int) -> list[Row]:
     rows: list[Row] = []
     for name, value in (
         ("asked", f"{label.when(receipt.asked_at)} by {receipt.by}"),

@@ -1,5 +1,8 @@
 """When the desk was first painted: what can wait (clients, keyrings, a question) begins only then."""
 
+import asyncio
+from typing import Any
+
 from textual.app import App
 
 LATEST_S = 2.0
@@ -10,6 +13,11 @@ class TellsFirstPaint(App[None]):
     """Calls `first_painted` once, when the first rows, or the words of an empty list, were drawn."""
 
     is_painted: bool = False
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.painted = asyncio.Event()
+        """Set then."""
 
     def on_mount(self) -> None:
         """At the latest after a while."""
@@ -23,6 +31,7 @@ class TellsFirstPaint(App[None]):
     def _paint_over(self) -> None:
         if not self.is_painted:
             self.is_painted = True
+            self.painted.set()
             self.first_painted()
 
     def first_painted(self) -> None:

@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tui.figures import count
-from vault.errors import VaultError
-from vault.handover import NotHandedOver
+from vault.errors import NotHandedOver, VaultError
 from vault.presence import this_process
 from vault.views import TransferState, TransferView
 
@@ -79,7 +78,7 @@ class Leaving:
             return ""  # the services end with the desk
         desk, open_ones = self._engine.desk, tuple["ReleaseView", ...]()
         with suppress(VaultError, TimeoutError):
-            open_ones = await asyncio.wait_for(asyncio.to_thread(desk.releasing.due), LOOK_S)
+            open_ones = await asyncio.wait_for(asyncio.to_thread(lambda: desk.releasing.due()), LOOK_S)
         if not open_ones:
             return ""
         first = min(view.due_at for view in open_ones).astimezone(UTC)

@@ -8,7 +8,6 @@ from textual.app import App
 from tui.beside import beside
 from tui.leaving import Answer, Leaving
 from tui.screens.base import ModeScreen
-from tui.screens.leave import LeaveScreen
 
 
 class LeavesDesk(App[None]):
@@ -37,6 +36,8 @@ class LeavesDesk(App[None]):
 
     async def action_quit(self) -> None:
         """Leave at once when nothing is left to do, else as was chosen, else ask."""
+        from tui.screens.leave import LeaveScreen
+
         if isinstance(self.screen, LeaveScreen) or self.leave.handing_over:
             return
         transfers = await self.leave.look()

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tui.triage_words import flags_line, left_words
 from tui.widgets.columns import Column
 from tui.widgets.ink import Line
-from vault.triage.views import ReleaseView
 from vault.views import MeetingRow
 
+if TYPE_CHECKING:
+    from vault.triage.views import ReleaseView
 
-def release_cell(view: ReleaseView, now: datetime, sign: str) -> Line:
+
+def release_cell(view: "ReleaseView", now: datetime, sign: str) -> Line:
     """How an open release stands: what is left of its grace, or that it is being sent."""
     left = view.left_s(now)
     return ((f"{sign} grace {left_words(left)}" if left else f"{sign} {view.state}", "warn"),)
@@ -19,7 +22,7 @@ def release_cell(view: ReleaseView, now: datetime, sign: str) -> Line:
 
 def with_decisions(
     columns: Sequence[Column[MeetingRow]],
-    release_of: Callable[[Hashable], ReleaseView | None],
+    release_of: "Callable[[Hashable], ReleaseView | None]",
     now: Callable[[], datetime],
     sign: str,
 ) -> tuple[Column[MeetingRow], ...]:

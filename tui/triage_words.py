@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tui import label
 from tui.label import plain
 from tui.triage_acts import ReleasePlan, Verified
 from tui.widgets.ink import Line
 from vault import rules
-from vault.custody.keeper import Packet
-from vault.triage.views import ReleaseView
 from vault.views import AssetView, Flag
+
+if TYPE_CHECKING:
+    from vault.custody.keeper import Packet
+    from vault.triage.views import ReleaseView
+
 
 FLAG_WORDS = {
     Flag.WANT: "to be fetched as soon as it can be had",
@@ -99,7 +103,7 @@ def damage_lines(found: Verified) -> list[str]:
     return lines
 
 
-def packet_text(packet: Packet) -> str:
+def packet_text(packet: "Packet") -> str:
     """Where a packet lies, and how anyone checks it."""
     lines = [
         str(packet.path),
@@ -115,7 +119,7 @@ def packet_text(packet: Packet) -> str:
     return "\n".join(lines)
 
 
-def grace_words(releases: Sequence[ReleaseView], now: datetime) -> str:
+def grace_words(releases: "Sequence[ReleaseView]", now: datetime) -> str:
     """How many releases are open and when the next is sent, in minutes so that a line at rest stays as it is."""
     if not releases:
         return ""

@@ -4,11 +4,10 @@ Reads and queue verbs are quick and may come from any thread. The async use case
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from providers import registry
 from providers.models import (
@@ -16,40 +15,17 @@ from providers.models import (
     AssetId,
     Capability,
     Delivery,
-    Listing,
     NotificationChange,
     NotificationSettings,
 )
-from providers.notifications import problems
-from providers.steps import Step
 from vault import config as configuration
 from vault.account_views import account_view
-from vault.config import Accounts, Config
-from vault.connections import Connections
-from vault.custody.keeper import Custody
-from vault.fetching import Fetching
-from vault.inbox.intake import Intake
-from vault.inbox.webhooks import Webhooks
-from vault.keeping import Keeping
+from vault.config import Config
 from vault.ledger import Ledger
 from vault.ledger.migrating import Watcher
-from vault.lists import Lists
-from vault.managing import Managing
 from vault.operator import this_process
-from vault.reconciling import Reconciling
-from vault.risk import Risk
-from vault.searching import Searching
+from vault.parts import Now, Parts
 from vault.secrets import Secrets, secrets_of
-from vault.syncing import Syncing, SyncReport
-from vault.testing import Testing
-from vault.transfers.placing import Placing
-from vault.transfers.queue import Queue
-from vault.transfers.retrying import STEADY, Rhythm
-from vault.triage.carrying import Carrying
-from vault.triage.flagging import Flagging
-from vault.triage.rechecking import Rechecking
-from vault.triage.releasing import Releasing
-from vault.triage.undoing import Undoing
 from vault.views import (
     AccountView,
     AssetView,
@@ -63,7 +39,12 @@ from vault.views import (
     TransferView,
 )
 
-Now = Callable[[], datetime]
+if TYPE_CHECKING:  # the first paint does not wait for them
+    from providers.steps import Step
+    from vault.keeping import Verification, VerifyProgress
+    from vault.syncing import SyncReport
+    from vault.transfers.queue import Queue
+    from vault.transfers.retrying import Rhythm
 
 
 def utc_now() -> datetime:
@@ -71,55 +52,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Desk:
+class Desk(Parts):
     """What reeldesk can do, over one configuration and one ledger."""
 
     def __init__(
-        self, config: Config, ledger: Ledger, secrets: Secrets, now: Now = utc_now, rhythm: Rhythm = STEADY
+        self,
+        config: Config,
+        ledger: Ledger,
+        secrets: Secrets,
+        now: Now = utc_now,
+        rhythm: "Rhythm | None" = None,
     ) -> None:
-        accounts = Accounts(config.accounts)
-        self.config = config = replace(config, accounts=accounts)
-        """Its accounts are those of this moment; the rest is as it was when the desk was opened."""
-        self.secrets = secrets
-        self.now = now
-        self._rhythm = rhythm
-        self._ledger = ledger
-        self._connections = Connections(config, secrets, self._news)
-        self.managing = Managing(config, accounts, self._connections, secrets, self._begin_anew)
-        """Accounts and their secrets come, change and go by it."""
-        self._testing = Testing(self._connections, secrets, now)
-        intake = Intake(self._connections, ledger, now)
-        self._syncing = Syncing(self._connections, ledger, intake, config.data / "workers", now)
-        self.keeping = Keeping(config, ledger, now)
-        """What is held, and reading it again."""
-        self.verify = self.keeping.verify
-        self._fetching = Fetching(ledger, self.keeping, Placing(config, ledger), now)
-        self._operator = this_process()
-        self.releasing = Releasing(
-            Carrying(self._connections, ledger, self.keeping, self._syncing, self.capabilities, now, rhythm),
-            Rechecking(ledger, self.keeping, lambda: self.queued(), now),
-            config,
-            self._operator,
-        )
-        """Releases in their grace, carried out by whatever engine runs, and their receipts."""
-        self.flagging = Flagging(ledger, self._operator, lambda: self.queued(), now)
-        self.undoing = Undoing(ledger, self._operator, lambda: self.queued(), now)
-        self.reconciling = Reconciling(
-            config, ledger, self._syncing, self.keeping, self.enqueue, self.flagging, self.capabilities, now
-        )
-        """Service, ledger and disk side by side."""
-        self.webhooks = Webhooks(config, self._connections, ledger, secrets, intake, self._summary, now)
-        """What came by webhook, and where it is to come."""
-        self.risk = Risk(config, ledger, now)
-        """What is lost first, and whether time and room suffice."""
-        self.custody = Custody(config, ledger, now)
-        """Trails, the log's check, packets."""
-        self.lists = Lists(ledger.transfer_lines, ledger.delivery_lines, ledger.event_lines)
-        """Transfers and deliveries by the page."""
-        self.search = Searching(ledger)
-        """Counts, what a search looks through, saved views."""
-        self.queued: Callable[[], None] = lambda: None
-        """Called, from any thread, when something was queued or steered: a running engine looks at once."""
+        super().__init__(config, ledger, secrets, now, rhythm, this_process())
 
     @classmethod
     def open(
@@ -128,7 +72,7 @@ class Desk:
         *,
         config_path: Path | None = None,
         now: Now = utc_now,
-        rhythm: Rhythm = STEADY,
+        rhythm: "Rhythm | None" = None,
         on_migration: Watcher = lambda _: None,
     ) -> "Desk":
         """Read the configuration and open the ledger. Raises ConfigError, LedgerError, and what `on_migration` raises.
@@ -145,7 +89,8 @@ class Desk:
 
     async def aclose(self) -> None:
         """Sign out everywhere and close all connections."""
-        await self._connections.aclose()
+        if "_connections" in vars(self):  # else nobody ever was connected, and nothing is loaded to say so
+            await self._connections.aclose()
 
     # What the ledger tells.
 
@@ -263,24 +208,19 @@ class Desk:
         self._ledger.transfers.move(identity, by)
         self.queued()
 
-    def _begin_anew(self, accounts: Collection[str]) -> None:
-        self._ledger.transfers.begin_anew(accounts)
-        self.queued()
-
     def _steer(self, identity: AssetId, wish: str) -> None:
         self._ledger.transfers.steer(identity, wish, self.now().timestamp())
         self.queued()
 
-    def new_queue(self) -> Queue:
+    def new_queue(self) -> "Queue":
         """What runs transfers, for one event loop."""
+        from vault.transfers.queue import Queue
+
         return Queue(self.config, self._ledger, self._connections.connect, self.now, rhythm=self._rhythm)
 
     # The use cases. They raise ProviderError and VaultError, whose words are for a person.
 
-    def _news(self, account: str, listing: Listing) -> None:
-        self._syncing.record(account, listing, authoritative=False)
-
-    async def sync(self, account: str) -> SyncReport:
+    async def sync(self, account: str) -> "SyncReport":
         """Ask the service for what it has."""
         return await self._syncing.sync(account)
 
@@ -334,6 +274,15 @@ class Desk:
         """A held asset. Raises VaultError with why it is not held."""
         return self._fetching.outcome(identity)
 
+    async def verify(
+        self,
+        identity: AssetId,
+        on_progress: "Callable[[VerifyProgress], None] | None" = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> "Verification":
+        """Read a held file again and write down what it is now; see `Keeping.verify`."""
+        return await self.keeping.verify(identity, on_progress, cancelled)
+
     async def release(self, identity: AssetId) -> AssetView:
         """Let the service delete it at once, against a complete proof."""
         return await self.releasing.now(identity)
@@ -365,9 +314,11 @@ class Desk:
         self, fields: Mapping[str, str], stored: NotificationSettings | None = None
     ) -> dict[str, str]:
         """What is wrong with a form, field to words, as one types. `stored`: what the service has now."""
+        from providers.notifications import problems
+
         return problems(fields, stored)
 
-    async def test(self, account: str, on_step: Callable[[Step], None] | None = None) -> tuple[Step, ...]:
+    async def test(self, account: str, on_step: "Callable[[Step], None] | None" = None) -> "tuple[Step, ...]":
         """What works of an account and what does not, step by step; `on_step` is told of each as it ends.
 
         Raises VaultError for a name that is no account.

@@ -9,22 +9,23 @@ import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from providers.base import ProviderError
 from providers.models import Capability
-from vault.behind import Behind
-from vault.config import AccountConfig
-from vault.desk import Desk
 from vault.errors import VaultError
-from vault.inbox.receiving import Receiving
-from vault.inbox.views import ReceiverView
 from vault.looking import Looking
-from vault.syncing import SyncReport
-from vault.transfers.queue import Queue
-from vault.transfers.retrying import PATIENCE_S
-from vault.views import TransferState, TransferView
+from vault.snapshot import Snapshot as Snapshot
+
+if TYPE_CHECKING:  # what it works with is loaded when it begins: a desk paints first
+    from vault.behind import Behind
+    from vault.config import AccountConfig
+    from vault.desk import Desk
+    from vault.inbox.receiving import Receiving
+    from vault.syncing import SyncReport
+    from vault.transfers.queue import Queue
+    from vault.views import TransferView
 
 T = TypeVar("T")
 
@@ -36,38 +37,10 @@ IDLE_S = 20.0
 SHOWN_TRANSFERS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What goes on, as of at most half a second ago. The same object as long as nothing changed."""
-
-    revision: int = 0
-    """Grows when the ledger's content changed, whoever changed it."""
-    transfers: tuple[TransferView, ...] = ()
-    """In queue order, then ended ones, newest first."""
-    syncing: frozenset[str] = frozenset()
-    """Accounts that are being asked right now."""
-    online: bool = False
-    """Whether the engine runs."""
-    trouble: str = ""
-    """Why the engine cannot work (the ledger, the disk), in words."""
-    receiver: ReceiverView = field(default_factory=ReceiverView)
-    """How the receiver of this process stands."""
-
-    @property
-    def rate(self) -> float:
-        """Bytes a second of all transfers."""
-        return sum(t.rate or 0.0 for t in self.transfers if t.state is TransferState.RUNNING)
-
-    @property
-    def active(self) -> tuple[TransferView, ...]:
-        """Transfers that have not ended."""
-        return tuple(t for t in self.transfers if not t.state.ended)
-
-
 class Engine:
     """Runs until `stop`. `do` and `snapshot` may be called from any thread."""
 
-    def __init__(self, desk: Desk, *, sync_at_start: bool = True) -> None:
+    def __init__(self, desk: "Desk", *, sync_at_start: bool = True) -> None:
         self.desk = desk
         self._sync_at_start = sync_at_start
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -120,7 +93,7 @@ class Engine:
         if loop is not None and stop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(stop.set)
 
-    def do(self, call: Callable[[Desk], Coroutine[Any, Any, T]]) -> "concurrent.futures.Future[T]":
+    def do(self, call: "Callable[[Desk], Coroutine[Any, Any, T]]") -> "concurrent.futures.Future[T]":
         """Run a use case on the engine's loop. The future raises what the use case raises."""
         self._started.wait(10)
         with self._guard:
@@ -130,7 +103,7 @@ class Engine:
         refused.set_exception(VaultError("the engine is not running"))
         return refused
 
-    async def _called(self, call: Callable[[Desk], Coroutine[Any, Any, T]]) -> T:
+    async def _called(self, call: "Callable[[Desk], Coroutine[Any, Any, T]]") -> T:
         task = asyncio.current_task()
         assert task is not None
         self._calls.add(task)
@@ -140,6 +113,9 @@ class Engine:
             self._calls.discard(task)
 
     async def _main(self) -> None:
+        from vault.behind import Behind
+        from vault.inbox.receiving import Receiving
+
         loop = self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         queue = self._queue = self.desk.new_queue()
@@ -186,7 +162,9 @@ class Engine:
         assert self._receiving is not None
         return await self._receiving.switch(on)
 
-    async def _keep_queue(self, queue: Queue) -> None:
+    async def _keep_queue(self, queue: "Queue") -> None:
+        from vault.transfers.retrying import PATIENCE_S
+
         while True:
             try:
                 await queue.run(patience_s=PATIENCE_S)
@@ -206,7 +184,7 @@ class Engine:
                 self._accounts[name] = asyncio.get_running_loop().create_task(self._keep_account(account, before))
         self._edits += 1
 
-    async def _keep_account(self, account: AccountConfig, before: "asyncio.Task[None] | None") -> None:
+    async def _keep_account(self, account: "AccountConfig", before: "asyncio.Task[None] | None") -> None:
         """Sync at the start and every `poll_s`; watch where the account is watched. Once `before` has ended."""
         ending = {each for each in (before, self._syncs.get(account.name)) if each is not None}
         if ending:  # with what the account was: one that goes on would keep the new one from asking
@@ -300,7 +278,7 @@ class Engine:
         self._looked_at = seen
         return Snapshot(revision, transfers, syncing, online=True, trouble=trouble, receiver=receiver)
 
-    def _transfers(self) -> tuple[TransferView, ...]:
+    def _transfers(self) -> "tuple[TransferView, ...]":
         kept = self.desk.transfers(SHOWN_TRANSFERS)
         return kept if self._queue is None else tuple(self._queue.up_to_date(view) for view in kept)
 

@@ -51,3 +51,7 @@ class Overtaken(VaultError):
 
 class Cancelled(VaultError):
     """Whoever asked for it does not want it any more; nothing was changed."""
+
+
+class NotHandedOver(VaultError):
+    """No process took the transfers over; the text says why."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from providers import registry
+from vault.errors import NotHandedOver as NotHandedOver
 from vault.errors import VaultError
 from vault.secrets import variable
 
@@ -44,10 +45,6 @@ _TO_START = frozenset(
 )
 _PLACES = ("_FILE", "_DIR", "_DIRECTORY", "TMPDIR")
 """How variables end that name a place, which may be relative to the desk's working folder."""
-
-
-class NotHandedOver(VaultError):
-    """No process took the transfers over; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

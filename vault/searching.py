@@ -1,6 +1,5 @@
 """What lists ask beside their pages: counts, what a search looks through, saved views; and the index filled behind."""
 
-from vault import transcripts
 from vault.ledger import Ledger
 from vault.views import Count, Coverage, Query, SavedView
 
@@ -39,6 +38,8 @@ class Searching:
         unread = index.unread()
         if unread is None:
             return False
+        from vault import transcripts
+
         index.say(unread, transcripts.text_of(unread.path, unread.extension))
         return True
 

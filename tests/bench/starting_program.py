@@ -92,9 +92,9 @@ def without_credentials() -> None:
     for family in ("account", "adding", "keeping_secrets"):
         modules[f"tui.commandline.{family}"].add = lambda commands: None
 
-    from textual.app import App
+    from tui.first_paint import TellsFirstPaint
 
-    modules["tui.unlock_offer"].OffersUnlocking = type("OffersUnlocking", (App,), {})
+    modules["tui.unlock_offer"].OffersUnlocking = type("OffersUnlocking", (TellsFirstPaint,), {})
 
 
 def note_modules(place: Path) -> None:

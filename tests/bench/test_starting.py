@@ -11,6 +11,25 @@ from tests.bench.starting import ENVIRONMENT, MOST, SEALED, WITHOUT, Start, Star
 from tests.bench.starting_program import ABSENT
 from tests.e2e.terminal import MARKS
 
+LATER = (
+    # what speaks to services and stores
+    "httpx", "aiohttp", "keyring", "cryptography", "starlette", "providers.flexperto.client",
+    # what acts on recordings, and what the engine works with
+    "vault.syncing", "vault.fetching", "vault.keeping", "vault.reconciling", "vault.risk", "vault.connections",
+    "vault.managing", "vault.testing", "vault.transfers", "vault.custody", "vault.inbox.webhooks", "vault.inbox.worker",
+    "vault.triage.releasing", "vault.triage.carrying", "vault.handover", "vault.transcripts", "vault.behind",
+    "vault.ledger.recording", "vault.ledger.releases", "vault.ledger.deliveries", "vault.ledger.claiming",
+    "vault.ledger.checking", "vault.ledger.flags", "vault.ledger.indexing",
+    # every other screen, every question, every command
+    "tui.screens.transfers", "tui.screens.rooms", "tui.screens.notifications", "tui.screens.webhooks",
+    "tui.screens.accounts", "tui.screens.risk", "tui.screens.reconcile", "tui.screens.modal", "tui.screens.help",
+    "tui.screens.palette", "tui.commandline.families", "tui.commandline.listing", "tui.commandline.takeover",
+    # what libraries bring along for these
+    "textual.widgets._text_area", "textual.widgets._checkbox", "email.utils", "zipfile", "importlib.metadata",
+    "pathvalidate",
+)  # fmt: skip
+"""Nothing of it is to be seen when the list is first painted."""
+
 
 def started(slower: float = 1.02) -> Started:
     """Two rounds in which the whole program takes so much longer."""
@@ -65,6 +84,15 @@ class TestPrograms:
         stood_in = {name for name in ABSENT if name in loaded}
         assert (stood_in == set(ABSENT)) is (variant == WITHOUT)
         assert ("resource" in loaded) is (variant != WITHOUT)  # what hardening brings along
+
+    def test_the_first_paint_waits_for_nothing_that_it_does_not_show(self, tmp_path: Path) -> None:
+        starting.prepare(tmp_path, sealed=False)
+        note = tmp_path / "modules"
+        starting.start(starting.command(ENVIRONMENT, str(note)), starting.environ_of(tmp_path, ENVIRONMENT))
+        loaded = set(note.read_text().splitlines())
+        assert "tui.screens.desk" in loaded
+        assert sorted(loaded.intersection(LATER)) == []
+        assert len({name for name in loaded if name.startswith(("tui.", "vault.", "providers."))}) < 150
 
     def test_one_that_ends_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(BenchError, match="ended before it painted"):

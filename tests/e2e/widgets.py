@@ -4,11 +4,13 @@ The texts arrive raw, as if nothing at a provider's edge had made them harmless.
 """
 
 import sys
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Button, Checkbox, Input, Static
 
 from styles import SHEETS
@@ -16,6 +18,7 @@ from styles.themes import THEMES, variables_for_others
 from tests.e2e.hostile import PAYLOADS
 from tui.guard import ControlGuard
 from tui.label import label, plain
+from tui.widgets.ink import INK_CLASSES
 from tui.widgets.lines import Lines, text_rows
 from tui.widgets.secret_input import SecretInput
 
@@ -25,6 +28,12 @@ HEIGHT_OF_LINES = 4
 def marker(number: int) -> str:
     """Stands on the screen together with the text of that number."""
     return f"payload-{number:02d}-on"
+
+
+class Inked(Screen[None]):
+    """Has what its widgets draw with."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
 
 
 class Widgets(App[None]):
@@ -44,6 +53,10 @@ class Widgets(App[None]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What the desk's sheet names."""
         return variables_for_others()
+
+    def get_default_screen(self) -> Screen[None]:
+        """It."""
+        return Inked()
 
     def compose(self) -> ComposeResult:
         """A place for them."""

@@ -4,9 +4,9 @@ import pytest
 
 from tests.tui.stage import StageEngine, app_on
 from tests.tui.walk import ready, seen
-from tui.app import SCREENS
 from tui.commands import BY_ID, COMMANDS, EVERYWHERE, OVER, bindings, keys_of, on, spoken
 from tui.keymaps import keymap_problems
+from tui.modes import MODES, screen_of
 from tui.screens.help import HelpScreen
 from tui.screens.log import LogScreen
 from tui.screens.palette import PaletteScreen
@@ -53,7 +53,9 @@ def test_letters_and_digits_are_never_taken_from_an_input() -> None:
             assert all(key.startswith("ctrl+") for key in command.keys.split(",")), command.id
 
 
-@pytest.mark.parametrize("screen", [*SCREENS, RiskScreen, ReconcileScreen, LogScreen], ids=lambda screen: screen.MODE)
+@pytest.mark.parametrize(
+    "screen", [*map(screen_of, MODES), RiskScreen, ReconcileScreen, LogScreen], ids=lambda screen: screen.MODE
+)
 def test_every_command_of_a_screen_has_a_method(screen: type) -> None:
     for command in on(screen.MODE):  # type: ignore[attr-defined]  # a ModeScreen
         assert callable(getattr(screen, command.method, None)), command.id
@@ -102,13 +104,13 @@ async def test_a_keymap_with_a_clash_is_not_used_and_says_so(engine: StageEngine
 
 async def test_help_and_palette_hold_every_command(engine: StageEngine) -> None:
     async with app_on(engine).run_test(size=(120, 36)) as pilot:
-        for mode in SCREENS:
-            helping = HelpScreen(mode.MODE, {})
+        for mode in MODES:
+            helping = HelpScreen(mode, {})
             pilot.app.push_screen(helping)
             await pilot.pause()
             text = " ".join(helping.query_one("#text", Lines).text.split())
-            for command in (*on(mode.MODE), *on("list")):
+            for command in (*on(mode), *on("list")):
                 assert f"{command.words}: {command.help}" in text, command.id
             await pilot.press("escape")
-            offered = {command.id for command, _ in PaletteScreen(on(mode.MODE), lambda name: "", {}).matches("")}
-            assert offered == {command.id for command in on(mode.MODE)} - {"palette", "back"}
+            offered = {command.id for command, _ in PaletteScreen(on(mode), lambda name: "", {}).matches("")}
+            assert offered == {command.id for command in on(mode)} - {"palette", "back"}

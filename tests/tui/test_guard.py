@@ -1,12 +1,13 @@
 import codecs
 from types import ModuleType
-from typing import cast
+from typing import ClassVar, cast
 
 import pytest
 from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Button, Checkbox, Input, Static
 
 from providers.redaction import redact
@@ -16,6 +17,7 @@ from tui.app import DeskApp
 from tui.guard import AsciiSigns, ControlGuard, crash_report, tolerate_old_mouse
 from tui.label import label
 from tui.screens.raw import RawScreen
+from tui.widgets.ink import INK_CLASSES
 from tui.widgets.lines import Lines, text_rows
 
 ACTING = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
@@ -104,6 +106,10 @@ def test_old_mouse_bytes_do_not_end_the_reader() -> None:
     assert driver.getincrementaldecoder is before
 
 
+class Inked(Screen[None]):
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
+
+
 class Widgets(App[None]):
     """Every kind of widget that shows remote text, as the screens use it."""
 
@@ -111,6 +117,9 @@ class Widgets(App[None]):
         super().__init__()
         self.remote = text
         self._filters.append(ControlGuard())
+
+    def get_default_screen(self) -> Screen[None]:
+        return Inked()
 
     def compose(self) -> ComposeResult:
         yield Static(label(self.remote))

@@ -2,12 +2,15 @@ import sqlite3
 import threading
 from collections.abc import Hashable, Sequence
 from functools import partial
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
+from textual.screen import Screen
 from textual.strip import Strip
 
 from tests.tui.walk import seen, until
 from tui.widgets.columns import Column
+from tui.widgets.ink import INK_CLASSES
 from tui.widgets.source import ListSource, Near
 from tui.widgets.table import Table
 from tui.widgets.windows import KEPT, SIZE, Windows
@@ -55,6 +58,10 @@ class Broken(Counting):
         raise sqlite3.OperationalError("the disk is gone")
 
 
+class Inked(Screen[None]):
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
+
+
 class Stand(App[None]):
     CSS = "Table { height: 1fr; scrollbar-gutter: stable; }"
 
@@ -62,6 +69,9 @@ class Stand(App[None]):
         super().__init__()
         self.source = source
         self.words = ""
+
+    def get_default_screen(self) -> Screen[None]:
+        return Inked()
 
     def compose(self) -> ComposeResult:
         yield Table(COLUMNS, id="table")

@@ -12,7 +12,7 @@ from providers.models import AssetId, RemoteState
 from tests.tui.sealed_stage import burst
 from tests.tui.stage import NOW, StageEngine, app_on
 from tests.tui.walk import desk_of, ready, seen, shows, until
-from tui.screens import triage
+from tui.screens import log_following
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.desk import DeskScreen
 from tui.screens.flag import FlagScreen
@@ -284,7 +284,7 @@ async def test_the_pane_says_whether_the_log_is_whole(engine: StageEngine) -> No
 async def test_a_long_log_is_followed_when_somebody_reads_the_pane(
     engine: StageEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(triage, "FOLLOWED_UNASKED", 0)
+    monkeypatch.setattr(log_following, "FOLLOWED_UNASKED", 0)
     async with app_on(engine).run_test(size=(120, 36)) as pilot:
         screen = await on_held(pilot)
         events = engine.desk.custody.log_size()

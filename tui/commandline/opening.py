@@ -17,8 +17,11 @@ from tui.wire.abilities import unfit
 from tui.wire.line import Line, Mouse, line_for
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tui.app import DeskApp
     from tui.shown_frame import ShownFrame
+    from vault.desk import Desk
 
 _SIZES = ("COLUMNS", "LINES")
 """They are believed more than the terminal, whatever size it has or gets."""
@@ -26,6 +29,8 @@ _TELLTALES = ("TEXTUAL", "TEXTUAL_LOG", "TEXTUAL_DEBUG", "TEXTUAL_DEVTOOLS_HOST"
 """What has Textual write down, or send to its devtools, every key that is pressed: in a password field, too."""
 _OTHERS_HANDS = ("TEXTUAL_DRIVER", "TEXTUAL_PRESS", "TEXTUAL_SCREENSHOT")
 """What has it run somebody's code, press keys, and leave pictures of the desk."""
+OPTIONS = frozenset(("--unsafe-devtools", "--no-mouse", "--low-bandwidth"))
+"""What the desk takes: a command line of these alone names no command."""
 WATCHED = "unsafe: devtools may record every key you press, passwords too"
 
 
@@ -96,13 +101,12 @@ def open_desk(
         os.environ.pop(name, None)
     collect_nothing()
     from tui.app import DeskApp
-    from tui.commandline.takeover import hand_over
     from tui.keeping_frame import keep
     from vault.engine import Engine
 
     desk = desk_of(environ)
     try:
-        over = partial(hand_over, environ=environ) if outlived else None
+        over = partial(_hand_over, environ=environ) if outlived else None
         kind = _playing(play) if play else DeskApp
         app = kind(Engine(desk), banner=banner, hand_over=over, line=line)
         collect_rarely()
@@ -120,6 +124,12 @@ def open_desk(
 
         return open_demo(environ, line=line)
     return app.return_code or int(bool(broken))
+
+
+def _hand_over(desk: "Desk", environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    from tui.commandline.takeover import hand_over
+
+    return hand_over(desk, environ)
 
 
 def _playing(play: Play) -> "type[DeskApp]":

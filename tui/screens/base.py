@@ -5,17 +5,19 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from styles import SHEETS
-from tui.account_words import badge
 from tui.beside import beside
 from tui.commands import BY_ID, on
 from tui.context import FAULTS, Context, words_of
 from tui.label import plain, rate
+from tui.unchecked import badge
 from tui.widgets.bars import Bar, KeyBar, ModeBar, StatusBar
+from tui.widgets.ink import INK_CLASSES
 from tui.widgets.listing import Listing
 from tui.wire.app import WiredApp
 from vault.errors import Superseded
@@ -37,6 +39,7 @@ class ModeScreen(Screen[None]):
     MODE: ClassVar[str] = ""
     BLANK = True
     """It draws nothing itself."""
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012  # Textual declares it, oddly as an instance's
         (0, "-tiny-width"),
         (60, "-narrow"),
@@ -70,6 +73,12 @@ class ModeScreen(Screen[None]):
         yield from self.body()
         yield StatusBar(id="status")
         yield KeyBar(id="keys")
+
+    def fit(self, size: Size) -> None:
+        """Before it is mounted: Textual tells it how large it is only then, and styles all of it once more."""
+        for least, each in ((size.width, self.HORIZONTAL_BREAKPOINTS), (size.height, self.VERTICAL_BREAKPOINTS)):
+            name = next(name for at, name in sorted(each, reverse=True) if at <= least)
+            self.add_class(name, update=False)
 
     # Words -------------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,6 @@ from tui.context import Context
 from tui.desk_words import NO_LINK, copy_entries, why_not_desk
 from tui.screens.base import sheet
 from tui.screens.meetings import MeetingsScreen
-from tui.screens.menu import MenuScreen
-from tui.screens.raw import RawScreen
 from tui.triage_acts import TriageActs
 from tui.triage_rows import with_decisions
 from tui.widgets.columns import Column
@@ -101,6 +99,8 @@ class DeskScreen(MeetingsScreen):
         self.attempt(self._show_raw, opens=True)
 
     async def _show_raw(self) -> None:
+        from tui.screens.raw import RawScreen
+
         view, asset = await self._shown(), self.pane.asset
         if view is not None:
             own = asset.raw if asset is not None and self.pane.has_focus else view.raw
@@ -111,6 +111,8 @@ class DeskScreen(MeetingsScreen):
         self.attempt(self._show_link, opens=True)
 
     async def _show_link(self) -> None:
+        from tui.screens.raw import RawScreen
+
         view = await self._shown()
         link = next((asset.link for asset in view.assets if asset.link), "") if view else ""
         if not link:
@@ -125,6 +127,8 @@ class DeskScreen(MeetingsScreen):
         self.attempt(self._show_copies, opens=True)
 
     async def _show_copies(self) -> None:
+        from tui.screens.menu import MenuScreen
+
         view = await self._shown()
         if view is None or not view.assets:
             self.say("no asset of it is known yet", "warn")

@@ -11,13 +11,12 @@ from textual.widgets import Input
 from tui import label
 from tui.context import Context
 from tui.desk_words import empty_words, state_line
+from tui.first_paint import TellsFirstPaint
 from tui.label import cut
 from tui.meeting_source import MeetingSource, nearest
 from tui.narrowing import Narrowing, name_problem, narrowing_of
 from tui.rows import meeting_columns
-from tui.screens.prompt import PromptScreen
 from tui.screens.triage import TriageScreen
-from tui.screens.views import Picked, ViewsScreen
 from tui.triage_acts import TriageActs
 from tui.widgets import blank
 from tui.widgets.accounts import ALL, AccountsList
@@ -32,7 +31,12 @@ from vault.query import Known, parse
 from vault.views import AccountView, MeetingRow, Query, SavedView
 
 if TYPE_CHECKING:
+    from tui.screens.views import Picked, ViewsScreen
     from vault.engine import Snapshot
+
+
+WHOLE_S = 0.2
+"""Rows that are long in coming keep nothing else from being seen for longer."""
 
 
 class MeetingsScreen(TriageScreen):
@@ -45,6 +49,8 @@ class MeetingsScreen(TriageScreen):
         """All that is asked for: what keys chose and what was typed."""
         self._accounts: tuple[AccountView, ...] = ()
         self._reading = False
+        self._has_looked = False
+        self._draws = False
 
     def body(self) -> Iterable[Widget]:
         """Left, middle, right; the dock below."""
@@ -61,6 +67,20 @@ class MeetingsScreen(TriageScreen):
         """What belongs together is drawn together: the cursor and its place, the pane and the keys that can act."""
         self.table.placed = self._tell_selector
         self.pane.followed = self.refresh_keys
+        self.set_timer(WHOLE_S, self.begin_drawing)
+
+    # The first frame is drawn once: with its rows, not empty and then again.
+
+    def begin_drawing(self) -> None:
+        """All that was held back, at once."""
+        if not self._draws:
+            self._draws = True
+            self._compositor_refresh()
+
+    def _compositor_refresh(self) -> None:
+        # Private, and held by a test: Textual has no public way to hold back a frame without drawing it.
+        if self._draws:
+            super()._compositor_refresh()
 
     @property
     def base(self) -> Query:
@@ -94,12 +114,18 @@ class MeetingsScreen(TriageScreen):
 
     async def _look(self) -> None:
         self._accounts = await self.context.read(self.context.desk.accounts)
-        await self.look_at_decisions()
+        is_first, self._has_looked = not self._has_looked, True
+        if not is_first:
+            await self.look_at_decisions()
         self.see(self.context.engine.snapshot(), changed=False)
         self._list()
         row = self.table.current
         if row is not None:  # while a key is held, it follows no sooner because something changed
             self.pane.follow(row.key, at_once=self.pane.shows(row.key))
+        if is_first:  # the rows do not wait for what decides about them to be loaded
+            if isinstance(self.app, TellsFirstPaint):
+                await self.app.painted.wait()
+            await self.look_at_decisions()
 
     def _list(self, *, keep: bool = True, or_top: bool = False) -> None:
         parsed = self.narrowing.parsed(self.context.now())
@@ -144,6 +170,7 @@ class MeetingsScreen(TriageScreen):
         """The pane follows."""
         self.pane.follow(event.row.key if event.row else None)
         self._tell_selector()
+        self.begin_drawing()
         if event.row is None and self.narrowing.text:
             self.attempt(self._tell_searched, "searched", exclusive=True)
 
@@ -154,6 +181,7 @@ class MeetingsScreen(TriageScreen):
     def on_table_failed(self, event: Table.Failed) -> None:
         """The ledger could not be read."""
         self.say(event.words, "bad")
+        self.begin_drawing()
 
     # Choosing ----------------------------------------------------------------------------------------------------
 
@@ -240,6 +268,8 @@ class MeetingsScreen(TriageScreen):
 
     def do_list_time(self) -> None:
         """Ask for a day, and go there."""
+        from tui.screens.prompt import PromptScreen
+
         now = self.context.now()
 
         def problem(text: str) -> str:
@@ -275,9 +305,9 @@ class MeetingsScreen(TriageScreen):
 
     async def _show_views(self) -> None:
         views = await self.context.read(self.context.desk.search.views)
-        self.app.push_screen(ViewsScreen(views), self._picked)
+        self.app.push_screen(_views(views), self._picked)
 
-    def _picked(self, picked: Picked | None) -> None:
+    def _picked(self, picked: "Picked | None") -> None:
         if picked is None:
             return
         if picked.view is None:
@@ -292,6 +322,8 @@ class MeetingsScreen(TriageScreen):
             self.say(f"view {picked.view.name}")
 
     def _name_view(self) -> None:
+        from tui.screens.prompt import PromptScreen
+
         view = self.narrowing.view("")
 
         def named(name: str | None) -> None:
@@ -324,3 +356,9 @@ class MeetingsScreen(TriageScreen):
             self.do_list_unmark()
         else:
             self.ask_for(Query(account=self.base.account))
+
+
+def _views(views: tuple[SavedView, ...]) -> "ViewsScreen":
+    from tui.screens.views import ViewsScreen
+
+    return ViewsScreen(views)

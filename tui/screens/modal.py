@@ -1,15 +1,19 @@
 """What all questions over a screen have in common."""
 
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
+
+from tui.widgets.ink import INK_CLASSES
 
 T = TypeVar("T")
 
 
 class Modal(ModalScreen[T]):
     """Answers once: keys that came in one burst behind the one that answered leave alone what lies below."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
 
     @property
     def is_filling(self) -> bool:

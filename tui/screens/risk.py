@@ -93,7 +93,7 @@ class RiskScreen(TriageScreen):
 
     async def _look(self) -> None:
         account = self._account
-        view = self._view = await self.context.read(self.context.desk.risk.look, account, limit=MOST)
+        view = self._view = await self.context.read(lambda: self.context.desk.risk.look(account, limit=MOST))
         await self.look_at_decisions()
         self.table.empty = empty_risk(self._account)
         self._rows = steady(self._rows, view.rows)

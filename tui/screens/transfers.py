@@ -76,7 +76,7 @@ class TransfersScreen(ModeScreen):
     async def _look(self) -> None:
         desk = self.context.desk
         self._first = await self.context.read(desk.transfers)
-        self._tally = await self.context.read(desk.lists.transfers.tally)
+        self._tally = await self.context.read(lambda: desk.lists.transfers.tally())
         self.table.empty = EMPTY
         self.table.show(TransferSource(desk.lists))
         self.see(self.context.engine.snapshot(), changed=False)

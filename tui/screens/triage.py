@@ -1,50 +1,33 @@
 """What desk and risk list share: verbs that act on what is marked, or on the line, and then go on."""
 
-import time
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from contextlib import nullcontext
-from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.timer import Timer
 
 from providers.models import AssetId
 from tui import label
 from tui.context import Context
-from tui.custody_words import chain_words, unfollowed_words
-from tui.long_work import Stopped
-from tui.risk_words import totals_words
-from tui.screens.base import ModeScreen
-from tui.screens.confirm import ConfirmScreen
-from tui.screens.flag import Chosen, FlagScreen
-from tui.screens.raw import RawScreen
+from tui.screens.log_following import FollowsLog
 from tui.triage_acts import Act, TriageActs, Verified, flagging, plan_release
 from tui.triage_words import damage_lines, grace_words, packet_text, release_lines, release_title
 from tui.widgets.ink import Line
-from tui.widgets.pane import Pane
 from tui.widgets.table import Table
 from vault import rules
-from vault.triage.views import ReleaseView
 from vault.views import AssetView, Flag
+
+if TYPE_CHECKING:
+    from tui.screens.confirm import ConfirmScreen
+    from tui.screens.flag import Chosen
+    from vault.triage.views import ReleaseView
+
 
 TELL_S = 0.5
 """Between two looks at how far something is; what is drawn is only what changed."""
-FOLLOWED_UNASKED = 10_000
-"""So many events of the log are followed in a third of a second of CPU; a million would take a core for a minute."""
-GIVES_WAY_S = 0.02
-"""So long the log rests after every 2,000 events (some 40 ms of Python, which keys need, too)."""
 
 
-class _Log(Enum):
-    """How far the desk is with following the log."""
-
-    UNSEEN = auto()
-    WAITS = auto()
-    """It is long: until somebody reads the pane."""
-    SEEN = auto()
-
-
-class TriageScreen(ModeScreen):
+class TriageScreen(FollowsLog):
     """A list to decide about, a pane beside it. A verb takes the line it was pressed on, however fast one types."""
 
     def __init__(self, context: Context, acts: TriageActs) -> None:
@@ -53,18 +36,12 @@ class TriageScreen(ModeScreen):
         self._last: Callable[[], None] | None = None
         self._releases: tuple[ReleaseView, ...] = ()
         self._ticking: Timer | None = None
-        self._log = _Log.UNSEEN
         self._graced = ""
         """What was said last of open releases."""
 
     @property
     def table(self) -> "Table[Any]":
         """The list."""
-        raise NotImplementedError
-
-    @property
-    def pane(self) -> Pane:
-        """What is known of the current line."""
         raise NotImplementedError
 
     async def assets_of(self, keys: Sequence[Hashable]) -> list[AssetView]:
@@ -97,48 +74,14 @@ class TriageScreen(ModeScreen):
     async def look_at_decisions(self) -> None:
         """Open releases, and what can be taken back."""
         desk = self.context.desk
-        before, self._releases = self._releases, await self.context.read(desk.releasing.due)
-        self._acts.deed = await self.context.read(desk.undoing.last)
+        before, self._releases = self._releases, await self.context.read(lambda: desk.releasing.due())
+        self._acts.deed = await self.context.read(lambda: desk.undoing.last())
         if before != self._releases:
             self.table.recolour()
             self.marks_changed()
         if self._releases:
             self.keep_telling()
-        if self._log is _Log.UNSEEN:
-            self._log = _Log.SEEN
-            self.attempt(self._look_at_log, "log")
-
-    async def _look_at_log(self) -> None:
-        """Follow the log's chain once, where that is soon done; a long one when somebody goes to the pane."""
-        events = await self.context.read(self.context.desk.custody.log_size)
-        if events <= FOLLOWED_UNASKED:
-            await self._follow_log()
-            return
-        self.pane.chain = unfollowed_words(events)
-        self.pane.redraw()
-        self._log = _Log.WAITS
-        self._log_is_wanted()
-
-    def on_descendant_focus(self) -> None:
-        """Somebody reads the pane."""
-        self._log_is_wanted()
-
-    def _log_is_wanted(self) -> None:
-        if self._log is _Log.WAITS and self.pane.has_focus:
-            self._log = _Log.SEEN
-            self.attempt(self._follow_log, "log")
-
-    async def _follow_log(self) -> None:
-        """Follow the log's chain beside everything else: the pane tells how it stands."""
-
-        def give_way(done: int, total: int) -> None:
-            if not self.app.is_running:
-                raise Stopped("the desk is left")
-            time.sleep(GIVES_WAY_S)
-
-        report = await self.context.read(self.context.desk.custody.check_log, None, give_way)
-        self.pane.chain = chain_words(report, self.context.now())
-        self.pane.redraw()
+        self.look_at_log()
 
     @property
     def grace(self) -> str:
@@ -149,7 +92,7 @@ class TriageScreen(ModeScreen):
         """The same for the line over a list."""
         return ((f"  {self.grace}", "warn"),) if self._releases else ()
 
-    def release_of_meeting(self, key: Hashable) -> ReleaseView | None:
+    def release_of_meeting(self, key: Hashable) -> "ReleaseView | None":
         """The open release of a meeting's asset that is sent first."""
         found = (view for view in self._releases if (view.asset.account, view.asset.meeting) == key)
         return min(found, key=lambda view: view.due_at, default=None)
@@ -198,8 +141,11 @@ class TriageScreen(ModeScreen):
 
     async def _fetch(self, assets: Sequence[AssetView]) -> bool | None:
         """What does not fit is asked about before it starts; False when it is not to be."""
+        from tui.risk_words import totals_words
+        from tui.screens.confirm import ConfirmScreen
+
         wanted = [asset.identity for asset in assets if not rules.why_not_fetch(asset)]
-        room = await self.context.read(self.context.desk.risk.room, wanted) if wanted else None
+        room = await self.context.read(lambda: self.context.desk.risk.room(wanted)) if wanted else None
         if room is None or room.fits:
             await self._acts.fetch(assets)
             return None
@@ -211,7 +157,7 @@ class TriageScreen(ModeScreen):
             self.say("nothing queued")
         return yes
 
-    async def _answer(self, question: ConfirmScreen) -> bool:
+    async def _answer(self, question: "ConfirmScreen") -> bool:
         answer: bool | None = await self.app.push_screen_wait(question)
         return bool(answer)
 
@@ -226,6 +172,8 @@ class TriageScreen(ModeScreen):
 
     async def _tell_damage(self, found: Verified) -> None:
         """Loud: nobody should think that what is damaged or lost is held."""
+        from tui.screens.confirm import ConfirmScreen
+
         self.app.bell()
         again = [asset for asset, _ in found.wrong if not rules.why_not_fetch(asset)]
         title = f"{label.count(len(found.wrong), 'file')} not as proven"
@@ -239,6 +187,8 @@ class TriageScreen(ModeScreen):
         self.act(self._release, asks=True)
 
     async def _release(self, assets: Sequence[AssetView]) -> bool:
+        from tui.screens.confirm import ConfirmScreen
+
         plan = await self.context.read(plan_release, self.context.desk, assets)
         if not plan.free:
             reasons = [words for _, words in plan.refused]
@@ -258,6 +208,8 @@ class TriageScreen(ModeScreen):
 
     async def _packet(self, assets: Sequence[AssetView]) -> None:
         """Where it lies is shown in full: the status line may have no room for it."""
+        from tui.screens.raw import RawScreen
+
         packet = await self._acts.packet(assets)
         if packet is not None and self.is_current:
             self.app.push_screen(RawScreen("Custody packet", packet_text(packet)))
@@ -315,6 +267,8 @@ class TriageScreen(ModeScreen):
         """Choose a flag, write a note; `.` does the same again without asking."""
 
         async def ask(assets: Sequence[AssetView]) -> bool:
+            from tui.screens.flag import FlagScreen
+
             chosen: Chosen | None = await self.app.push_screen_wait(FlagScreen(assets))
             if chosen is None:
                 self.say("no flag was changed")

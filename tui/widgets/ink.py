@@ -1,7 +1,7 @@
 """What every widget that draws its own lines shares: named inks, and lines made of runs of text."""
 
 from collections.abc import Iterable
-from typing import ClassVar, Self
+from typing import Self
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -15,6 +15,9 @@ Run = tuple[str, str]
 Line = tuple[Run, ...]
 
 INKS = ("dim", "strong", "good", "warn", "bad", "info", "head", "cursor", "cursor-blurred", "mark", "off")
+INK_CLASSES = frozenset(f"ink--{name}" for name in INKS)
+"""Every screen with such widgets has them as its COMPONENT_CLASSES. Textual styles each of them for each node that has
+them: had by the widgets, they were most of what it styled before the first frame."""
 
 
 def text_of(line: Line) -> str:
@@ -68,7 +71,6 @@ def _chop(word: str, width: int) -> list[str]:
 class Inked(ScrollView, can_focus=False):
     """A widget that draws lines of runs, one Segment a run; inks are styles named in base.tcss."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{name}" for name in INKS}
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name
@@ -107,7 +109,7 @@ class Inked(ScrollView, can_focus=False):
 
     def ink(self, name: str) -> Style:
         """The ink's own style, to lay over the widget's."""
-        return self.get_component_rich_style(f"ink--{name}", partial=True) if name else Style.null()
+        return self.screen.get_component_rich_style(f"ink--{name}", partial=True) if name else Style.null()
 
     def _inked(self, name: str, over: str) -> Style:
         style = self._inks.get((name, over))

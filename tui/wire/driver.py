@@ -19,7 +19,7 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from tui.wire.abilities import abilities
 from tui.wire.cells import Cells
@@ -102,8 +102,8 @@ class WireDriver(LinuxDriver):
             self._loop.call_later(SETTLES_S, self._pump)
 
     def _cursor(self) -> tuple[int, int] | None:
-        # Hidden, but what an input method composes appears there.
-        return self._app.cursor_position if isinstance(self._app.focused, Input | TextArea) else None
+        # Hidden, but what an input method composes appears there. No screen has a TextArea.
+        return self._app.cursor_position if isinstance(self._app.focused, Input) else None
 
     def _terminal(self) -> int:
         """Standard error is drawn on, as Textual does; where that goes elsewhere, standard output."""

@@ -30,6 +30,15 @@ def show(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE revision SET number = number + 1")
 
 
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Which file lies at a path (device, inode); None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _check_place(path: Path) -> None:
     """Nobody may lead the ledger elsewhere. Raises LedgerError."""
     try:
@@ -107,6 +116,8 @@ class Database:
         except OSError as error:
             raise LedgerError(f"the ledger {path} cannot be opened: {error.strerror}") from None
         self._network = network(path)
+        self.file = file_at(path)
+        """Which it is; None: there is none."""
         try:
             self._migrate()
         except BaseException:

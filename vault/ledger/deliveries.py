@@ -6,7 +6,6 @@ not understood) `unreadable`. A fence that grows with every taking says whose ou
 
 import base64
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from providers.models import Delivery, Listing
 from providers.text import safe_text
 from vault.errors import LedgerError
-from vault.ledger.database import Database, show
+from vault.ledger.database import Database, file_at, show
 from vault.ledger.recording import Recorded, Recorder
 from vault.ledger.rows import instant, moment
 from vault.sealing import Sealer
@@ -85,7 +84,6 @@ class Deliveries:
         self._database = database
         self._sealer = sealer
         self._recorder = recorder
-        self._file = _file(database)
 
     def keep(self, receipts: Sequence[Receipt], owner: str = "") -> tuple[Kept, ...]:
         """Keep deliveries, all in one transaction: they are on disk when this ends. Raises LedgerError.
@@ -101,7 +99,7 @@ class Deliveries:
 
     def _check_file(self) -> None:
         """SQLite goes on writing into a file that was removed, or replaced by a backup: nobody finds it there again."""
-        if _file(self._database) != self._file:
+        if file_at(self._database.path) != self._database.file:
             path = self._database.path
             raise LedgerError(f"the ledger {path} was replaced or removed while it was open: start reeldesk again")
 
@@ -256,15 +254,6 @@ class Deliveries:
         with self._database.read() as connection:
             row = connection.execute("SELECT body FROM deliveries WHERE id = ?", (identity,)).fetchone()
         return row["body"] if row else ""
-
-
-def _file(database: Database) -> tuple[int, int] | None:
-    """Which file lies at the ledger's path; None: there is none."""
-    try:
-        found = os.stat(database.path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _is_ours(connection: sqlite3.Connection, taken: Taken) -> bool:
