@@ -16,6 +16,9 @@ def entry() -> int:
             from tui.shown_frame import shown
 
             frame = shown(os.environ, time.time())
+            from tui.collecting import collect_nothing
+
+            collect_nothing()  # the desk collects again once it is made
         from tui import cli
 
         return cli.entry(frame)
