@@ -91,7 +91,9 @@ def test_a_wrong_key(advice: FlexpertoEmulator, reeldesk: Reeldesk) -> None:
     assert ran.status == 1
     assert steps(ran)["credential"][0] == "failed"
     assert ran.err.startswith("advice: credential: ")
-    assert "reeldesk secret set advice api_key" in ran.err
+    assert (
+        "api_key comes from the environment variable REELDESK_SECRET_ADVICE_API_KEY: set the right one there" in ran.err
+    )
     assert "flexperto-key" not in ran.out + ran.err
 
 
