@@ -75,7 +75,11 @@ class NotTrusted(ProviderError):
 
 
 class Unauthorized(ProviderError):
-    """The credential is not accepted."""
+    """The credential is not accepted. `name`: which of the account's secrets that is, where it is known."""
+
+    def __init__(self, words: str, *, name: str = "") -> None:
+        super().__init__(words)
+        self.name = name
 
 
 class Forbidden(ProviderError):

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from tui.account_form import AccountForm, Values
 from tui.context import Context
-from vault.errors import VaultError
+from vault.secret_state import Knowledge, Source
 
 if TYPE_CHECKING:
     from vault.desk import Desk
 
-_GIVEN = ("environment", "file named", "systemd")
-"""How the words begin about what a process was given when it was started."""
+_GIVEN = (Source.ENVIRONMENT, Source.FILE, Source.SYSTEMD)
+"""What a process was given when it was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class AccountActs:
         names = tuple(dict.fromkeys(field.name for field in self._form.info.secrets))
         if self._form.name:
             return await self._context.read(_looked_up, desk, account, names)
-        where = {name: desk.secrets.where(account, name) for name in names} if account else {}
-        return {name: words for name, words in where.items() if words.startswith(_GIVEN)}
+        states = {name: desk.secrets.state(account, name) for name in names} if account else {}
+        return {name: state.words for name, state in states.items() if state.source in _GIVEN}
 
     async def save(self, values: Values, *, for_run: bool = False) -> Saved:
         """Write the account and keep its secrets. Raises SealedLocked, VaultError, ConfigError: nothing was written."""
@@ -63,13 +63,5 @@ class AccountActs:
 
 def _looked_up(desk: "Desk", account: str, names: tuple[str, ...]) -> dict[str, str]:
     """What cannot be looked for now (locked) counts as there: it is no reason to have it typed."""
-    found = {}
-    for name in names:
-        try:
-            is_there = desk.secrets.find(account, name) is not None
-            where = desk.secrets.where(account, name)
-        except VaultError as error:
-            is_there, where = True, error.words
-        if is_there or where != "not set":
-            found[name] = where
-    return found
+    states = {name: desk.secrets.look(account, name) for name in names}
+    return {name: state.brief for name, state in states.items() if state.knowledge is not Knowledge.NOT_SET}

@@ -10,6 +10,7 @@ from tui import label
 from tui.describe import field, heading, words
 from tui.label import Glyphs
 from tui.widgets.lines import Row
+from vault.secret_state import Knowledge
 from vault.views import AccountView
 
 _OUTCOMES = {
@@ -81,7 +82,7 @@ def remove_lines(view: AccountView, config: str, vault: str, ledger: str) -> lis
     """What removing an account takes away, and what stays."""
     lines = [f"It is taken out of {config}.", "", f"Recordings fetched stay in {vault},"]
     lines.append(f"and what is known of them, proofs and custody, in {ledger}.")
-    kept = [f"  {name}: {where}" for name, where in view.secrets.items() if where != "not set"]
+    kept = [f"  {name}: {it.brief}" for name, it in view.secrets.items() if it.knowledge is not Knowledge.NOT_SET]
     if kept:
         lines += ["", "Its secrets:", *kept]
     return lines

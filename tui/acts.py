@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from providers.base import Forbidden, Unauthorized
 from providers.models import AssetId
 from tui import label
 from tui.context import FAULTS, Context, words_of
@@ -122,8 +123,10 @@ class Acts:
         try:
             report = await self._context.ask(lambda desk: desk.sync(name))
         except FAULTS as error:
-            return words_of(error), True
-        return f"{report.meetings} known, {report.new} new. {report.words}".strip(), False
+            refused = isinstance(error, Unauthorized | Forbidden)
+            return words_of(error) + ("; c in mode 6 tells more" if refused else ""), True
+        figures = f"{report.meetings} known, {report.new} new"
+        return f"{figures} ({report.words})" if report.words else figures, False
 
 
 def most_common(reasons: Sequence[str]) -> str:

@@ -284,5 +284,5 @@ def account_rows(
     rows += heading("Credentials", width, glyphs)
     if not view.secrets:
         rows += words("this account needs none", width, "dim")
-    rows += fields(view.secrets.items(), width)
+    rows += fields(((name, it.words) for name, it in view.secrets.items()), width)
     return rows

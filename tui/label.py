@@ -13,8 +13,8 @@ from tui.figures import UNKNOWN, count, duration, rate, size, when
 from vault.views import LocalState, TransferState
 
 __all__ = [  # the figures of the commands belong to the screens' words, too
-    "ASCII", "UNICODE", "UNKNOWN", "Glyphs", "ago", "bar", "clock", "count", "cut", "duration", "glyphs_for", "label",
-    "plain", "rate", "safe_block", "size", "slack", "slack_ink", "when", "when_short",
+    "ASCII", "UNICODE", "UNKNOWN", "Glyphs", "ago", "bar", "clock", "count", "cut", "cut_words", "duration",
+    "glyphs_for", "label", "plain", "rate", "safe_block", "size", "slack", "slack_ink", "when", "when_short",
 ]  # fmt: skip
 
 
@@ -33,6 +33,8 @@ class Glyphs:
     syncing: str
     none: str
     cut: str
+    more: str
+    """The end of words that went on."""
     bar: str
     """From an eighth to full."""
     bar_empty: str
@@ -77,6 +79,7 @@ UNICODE = Glyphs(
     syncing="◐",
     none=UNKNOWN,
     cut="…",
+    more="…",
     bar="▏▎▍▌▋▊▉█",
     bar_empty="─",
     dot="·",
@@ -119,6 +122,7 @@ ASCII = Glyphs(
     syncing="~",
     none="-",
     cut=".",
+    more="...",
     bar="=",
     bar_empty="-",
     dot="-",
@@ -160,6 +164,23 @@ def cut(text: str, width: int, end: str = "…") -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + end if width > 1 else end[:width]
+
+
+def cut_words(text: str, width: int, end: str = "…") -> str:
+    """The text in at most `width` cells: where it is longer, `end` stands after the last word that is whole.
+
+    A word of more than a fourth of the width is cut within.
+    """
+    if cell_len(text) <= width:
+        return text
+    room = width - cell_len(end)
+    if room <= 0:
+        return set_cell_size(end, max(width, 0)).rstrip()
+    kept = set_cell_size(text, room)
+    if not text[len(kept) :].startswith(" "):
+        whole = kept.rpartition(" ")[0]
+        kept = whole if cell_len(whole) >= room - width // 4 else kept
+    return kept.rstrip(" ;,:") + end
 
 
 def slack(deadline: datetime | None, now: datetime) -> str:

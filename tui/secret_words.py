@@ -11,9 +11,9 @@ from tui.label import Glyphs, plain
 from tui.widgets.columns import Column
 from tui.widgets.ink import Line
 from tui.widgets.lines import Row
-from vault.errors import VaultError
-from vault.given import Source, variable
+from vault.given import variable
 from vault.keyrings import StoreView
+from vault.secret_state import SecretState, Source
 
 if TYPE_CHECKING:
     from vault.desk import Desk
@@ -34,9 +34,13 @@ class SecretRow:
     label: str
     about: str
     needed: str
-    where: str
-    source: Source | None
+    state: SecretState
     outranking: str
+
+    @property
+    def source(self) -> Source | None:
+        """What kind of place it was found in; None where it was not."""
+        return self.state.source if self.state.is_found else None
 
 
 def read_secrets(desk: "Desk", account: str) -> tuple[SecretRow, ...]:
@@ -50,14 +54,9 @@ def read_secrets(desk: "Desk", account: str) -> tuple[SecretRow, ...]:
 
 def _row(desk: "Desk", account: str, declared: SecretField) -> SecretRow:
     secrets, name = desk.secrets, declared.name
-    try:
-        secrets.find(account, name)
-        where = secrets.where(account, name)
-    except VaultError as error:
-        where = error.words
+    state = secrets.look(account, name)
     needed = "one of them" if declared.one_of else "yes" if declared.required else "no"
-    source, ahead = secrets.source(account, name), secrets.outranking(account, name)
-    return SecretRow(account, name, declared.label, declared.words, needed, where, source, ahead)
+    return SecretRow(account, name, declared.label, declared.words, needed, state, secrets.outranking(account, name))
 
 
 def locked_out(desk: "Desk") -> tuple[str, ...]:
@@ -103,8 +102,8 @@ def columns() -> tuple[Column[SecretRow], ...]:
 
     def lies(row: SecretRow) -> Line:
         if row.source is None:
-            return ((plain(row.where).split(";")[0], "warn" if row.needed != "no" else "dim"),)
-        return ((plain(row.where), ""), (", hidden" if row.outranking and row.source in _STORED else "", "warn"))
+            return ((plain(row.state.brief), "warn" if row.needed != "no" else "dim"),)
+        return ((plain(row.state.words), ""), (", hidden" if row.outranking and row.source in _STORED else "", "warn"))
 
     return (
         Column("Secret", 14, 0, lambda row: ((plain(row.name), "strong"),)),
@@ -120,7 +119,7 @@ def about_rows(
     rows: list[Row] = []
     if row is not None:
         rows.append(Row(((plain(row.label), "strong"), (f"  {plain(row.about)}", "dim"))))
-        rows += field("lies", row.where, width, "" if row.source else "warn")
+        rows += field("lies", row.state.words, width, "" if row.source else "warn")
         if row.outranking:
             rows += field(
                 "first", f"{row.outranking} is read before any store, and hides what lies there", width, "warn"
@@ -180,7 +179,11 @@ def why_not_secret(command: str, row: SecretRow | None, stores: Sequence[StoreVi
 
 def _why_not_move(row: SecretRow, stores: Sequence[StoreView]) -> str:
     if row.source not in _STORED:
-        return f"{row.name} lies in no store" if row.source is None else f"it is given by {row.where}: nothing to move"
+        return (
+            f"{row.name} lies in no store"
+            if row.source is None
+            else f"it is given by {row.state.words}: nothing to move"
+        )
     keyring = keyring_of(stores)
     if target_of(row, stores) == "keyring" and keyring.state != "available":
         return f"not to the keyring: {keyring.words}"
@@ -196,6 +199,6 @@ def _why_no_passphrase(stores: Sequence[StoreView]) -> str:
 
 def forget_lines(row: SecretRow) -> tuple[str, ...]:
     """What is asked before a secret is forgotten."""
-    lies = row.where if row.source in _STORED else "what lies in the stores"
+    lies = row.state.words if row.source in _STORED else "what lies in the stores"
     left = (f"{row.outranking} stays, and is used.",) if row.outranking else ()
     return (f"{row.name} of account {row.account}: {lies}.", "It cannot be brought back from here.", *left)

@@ -28,7 +28,7 @@ def account_view(account: AccountConfig, ledger: Ledger, secrets: Secrets) -> Ac
         faults=counts.faults,
         synced_at=counts.synced_at,
         error=counts.error,
-        secrets={field.name: secrets.where(name, field.name) for field in wanted},
+        secrets={field.name: secrets.state(name, field.name) for field in wanted},
         found_by=info.found_by,
         verify=settings.verify,
         held_until=counts.held_until,

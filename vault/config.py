@@ -137,7 +137,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         text = where.read_text("utf-8")
     except FileNotFoundError:
         if path or environ.get("REELDESK_CONFIG"):
-            raise ConfigError(f"{where}: there is no such file") from None
+            step = "" if path else "; `reeldesk account add NAME` makes it there, `reeldesk demo` needs none"
+            raise ConfigError(f"{where}: there is no such file{step}") from None
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

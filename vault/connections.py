@@ -57,7 +57,7 @@ class Connections:
                 await asyncio.to_thread(self._secrets.find, name, field.name)
             missing = lacking(info, settings.options, lambda secret: self._secrets.known(name, secret) is not None)
             for secret in missing:
-                if words := self._secrets.behind_lock(name, secret):
+                if words := self._secrets.state(name, secret).locked:
                     raise SealedLocked(words)
             if not missing:
                 self._ready.add(name)

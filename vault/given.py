@@ -4,29 +4,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from providers.secret import InvalidSecret, Secret
 from vault import password_command
 from vault.errors import VaultError
 from vault.private_files import MOST, read_private
+from vault.secret_state import NOT_LOOKED_UP, Knowledge, SecretState, Source
 
 PREFIX = "REELDESK_SECRET_"
 AGAIN_S = 30.0
 """Until a password command that failed is asked again: a queue of transfers must not open a pinentry for each."""
-
-
-class Source(StrEnum):
-    """What a secret came from."""
-
-    ENVIRONMENT = "environment"
-    FILE = "file"
-    SYSTEMD = "systemd"
-    COMMAND = "command"
-    KEYRING = "keyring"
-    SEALED = "sealed"
-    MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +77,24 @@ class Given:
             return f"the file named by {key}_FILE"
         return f"the systemd credential {key}" if self._credential(key) else ""
 
-    def expected(self, account: str, name: str) -> str:
-        """Where it is to come from, as far as one sees without asking, in words; "" when it is not given here."""
-        key = variable(account, name)
+    def state(self, account: str, name: str) -> SecretState:
+        """What one sees without asking: where it is to come from, or why a command was given up."""
+        key, not_yet = variable(account, name), Knowledge.NOT_LOOKED_UP
+        if failed := self._failed.get((account, name)):
+            return SecretState(Knowledge.NOT_KNOWN, reasons=(failed[0],))
         if key in self.environ:
-            return f"environment {key}"
+            return SecretState(not_yet, f"environment {key}", Source.ENVIRONMENT)
         if f"{key}_FILE" in self.environ:
-            return f"file named by {key}_FILE"
+            return SecretState(not_yet, f"file named by {key}_FILE", Source.FILE)
         if self._credential(key):
-            return "systemd credentials"
-        return f"{self.command(account)}, not asked yet" if account in self.commands else ""
+            return SecretState(not_yet, "systemd credentials", Source.SYSTEMD)
+        if account in self.commands:
+            return SecretState(not_yet, f"{self.command(account)}, not asked yet", Source.COMMAND)
+        return NOT_LOOKED_UP
 
     def command(self, account: str) -> str:
         """The account's password command in words; "" without one."""
         return password_command.label(self.commands[account]) if account in self.commands else ""
-
-    def failed(self, account: str, name: str) -> str:
-        """Why a command was given up, in words; "" when it was not."""
-        return self._failed.get((account, name), ("", 0.0))[0]
 
     def forget(self, account: str, name: str) -> None:
         """Ask a command that failed again the next time."""

@@ -37,6 +37,10 @@ class KeyringIsLocked(VaultError):
     """The system keyring wants its owner's password, which we do not ask for."""
 
 
+class NoKeyring(VaultError):
+    """There is no system keyring that could have a secret: none at all, or only such as are never used."""
+
+
 class Late(VaultError):
     """A store did not answer in time."""
 
@@ -133,17 +137,18 @@ def _keyring_faults() -> tuple[type[Exception], ...]:
 
 
 def _in_words(error: Exception) -> VaultError:
-    from keyring.errors import InitError, KeyringLocked
+    from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
     if isinstance(error, KeyringLocked):
         return KeyringIsLocked("the system keyring is locked")
     if isinstance(error, InitError):
         return KeyringIsLocked("the system keyring cannot be opened: it is locked, or was never set up")
-    return VaultError(f"the system keyring cannot be used ({type(error).__name__})")
+    kind = NoKeyring if isinstance(error, NoKeyringError) else VaultError
+    return kind(f"the system keyring cannot be used ({type(error).__name__})")
 
 
 def system_backend() -> "KeyringBackend":
-    """The keyring that the system offers. Raises VaultError where it has none, or only one that keeps secrets in clear.
+    """The keyring that the system offers. Raises NoKeyring where it has none, or only one that keeps secrets in clear.
 
     Where several are installed, the library takes a chain of them all, with a plaintext store among them if there is
     one, and asks each in turn: of a chain, the system's own store is used alone.
@@ -156,11 +161,11 @@ def system_backend() -> "KeyringBackend":
         chain: list[KeyringBackend] = backend.backends
         backend = next((one for one in chain if type(one).__module__.startswith("keyring.backends.")), backend)
     if isinstance(backend, fail.Keyring | null.Keyring):
-        raise VaultError("there is no system keyring here (a plain SSH login has none)")
+        raise NoKeyring("there is no system keyring here (a plain SSH login has none)")
     if isinstance(backend, chainer.ChainerBackend) or "plaintext" in type(backend).__name__.lower():
-        raise VaultError(f"the keyring {type(backend).__name__} may keep secrets in clear; it is not used")
+        raise NoKeyring(f"the keyring {type(backend).__name__} may keep secrets in clear; it is not used")
     if type(backend).__module__.startswith("keyrings."):
-        raise VaultError(f"the keyring {type(backend).__name__} asks for its password in the terminal; it is not used")
+        raise NoKeyring(f"the keyring {type(backend).__name__} asks for its password in the terminal; it is not used")
     return backend
 
 

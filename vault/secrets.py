@@ -17,9 +17,10 @@ from providers.secret import InvalidSecret, Secret
 from vault import passphrase as passphrases
 from vault import password_command
 from vault.errors import VaultError
-from vault.given import Found, Given, Source, take_out, variable
-from vault.keyrings import KeyringThread, SealedThread, StoreView, system_backend
+from vault.given import Found, Given, take_out, variable
+from vault.keyrings import KeyringThread, NoKeyring, SealedThread, StoreView, system_backend
 from vault.passphrase import NoSealedFile, Passphrase, SealedLocked
+from vault.secret_state import NOT_SET, Knowledge, SecretState, Source, missed
 
 if TYPE_CHECKING:
     from vault.config import AccountConfig, Config
@@ -58,7 +59,7 @@ class Secrets:
 
     `sealed`: where the sealed file lies or will lie; None: nowhere. Where REELDESK_PASSPHRASE_FILE is set, that file is
     unlocked when it is first needed. Calls may take up to a store's deadline, so none is for an event loop but `known`,
-    `where`, `source`, `lock`, `lock_if_idle` and `close`.
+    `state`, `where`, `source`, `lock`, `lock_if_idle` and `close`.
     """
 
     def __init__(
@@ -77,8 +78,8 @@ class Secrets:
         self._thread = self._keyring.thread
         self._sealed = SealedThread(sealed, self._thread)
         self._found: dict[_Key, Found | None] = {}
-        self._problems: dict[_Key, str] = {}
-        self._behind_lock: dict[_Key, str] = {}
+        self._missed: dict[_Key, SecretState] = {}
+        """Of what was found nowhere: whether it is not set, or why that is not known."""
         self._looking: dict[_Key, threading.Lock] = {}
         self._passphrase_fault = ""
         """Why the file with the passphrase is not tried again."""
@@ -97,7 +98,6 @@ class Secrets:
         with self._looking.setdefault(key, threading.Lock()):  # one pinentry, however many ask
             with contextlib.suppress(KeyError):
                 return self._found[key]
-            self._problems.pop(key, None)
             looked = self._look(account, name)
             return self._found.setdefault(key, looked)  # what was stored meanwhile is newer
 
@@ -109,6 +109,14 @@ class Secrets:
                 return self._stored(account, name, [error.words])
         except InvalidSecret as error:
             raise VaultError(f"{name} of account {account}: {error}") from None
+
+    def look(self, account: str, name: str) -> SecretState:
+        """Look a secret up as `find` does; what is known of it then, also of one that is unusable."""
+        try:
+            self.find(account, name)
+        except VaultError as error:
+            return SecretState(Knowledge.UNUSABLE, reasons=(error.words,))
+        return self.state(account, name)
 
     def known(self, account: str, name: str) -> Secret | None:
         """What `find` gave before, without looking again; for clients on an event loop."""
@@ -125,14 +133,12 @@ class Secrets:
         for key, found in list(self._found.items()):
             if key[0] == account and found is None:
                 self._found.pop(key, None)
-                self._problems.pop(key, None)
 
     def reconfigure(self, commands: Mapping[str, tuple[str, ...]], accounts: Collection[str]) -> None:
         """Use these password commands from now on; of these accounts forget what the ones before gave, or did not."""
         self._given.commands = dict(commands)
         for key, found in list(self._found.items()):
             if key[0] in accounts and (found is None or found.source is Source.COMMAND):
-                self._problems.pop(key, None)
                 self.forget(*key)
 
     def source(self, account: str, name: str) -> Source | None:
@@ -140,47 +146,45 @@ class Secrets:
         found = self._found.get((account, name))
         return found.source if found else None
 
-    def where(self, account: str, name: str) -> str:
-        """Where the secret is, in words, without asking command or store: "not looked up yet" until `find` did."""
+    def state(self, account: str, name: str) -> SecretState:
+        """What is known of the secret, without asking command or store: it is not looked up until `find` did."""
         key = (account, name)
-        if key in self._problems:
-            return self._problems[key]
-        if key in self._found:
-            found = self._found[key]
-            return found.where if found else "not set"
-        if failed := self._given.failed(account, name):
-            return f"not set; {failed}"
-        return self._given.expected(account, name) or "not looked up yet"
+        if key not in self._found:
+            return self._given.state(account, name)
+        found = self._found[key]
+        if found is None:
+            return self._missed.get(key, NOT_SET)
+        return SecretState(Knowledge.FOUND, found.where, found.source)
 
-    def behind_lock(self, account: str, name: str) -> str:
-        """Why the sealed file could not be asked for a secret that was found nowhere else, in words; "" when it was."""
-        return "" if self._found.get((account, name)) else self._behind_lock.get((account, name), "")
+    def where(self, account: str, name: str) -> str:
+        """The words of `state`."""
+        return self.state(account, name).words
 
     def outranking(self, account: str, name: str) -> str:
         """What is read before the stores and so hides what lies there, in words; "" when nothing does."""
         is_commands = self.source(account, name) is Source.COMMAND
         return self._given.ahead(account, name) or (f"the {self._given.command(account)}" if is_commands else "")
 
-    def _stored(self, account: str, name: str, problems: list[str]) -> Found | None:
-        key = (account, name)
-        self._behind_lock.pop(key, None)
+    def _stored(self, account: str, name: str, unasked: list[str]) -> Found | None:
+        absent, locked = list[str](), ""
         if not self._keyring.off:
             try:
                 text = self._keyring.get(account, name)
                 if text:
                     return Found(Secret(text), self._keyring.describe(), Source.KEYRING)
+            except NoKeyring as error:
+                absent.append(error.words)
             except VaultError as error:
-                problems.append(error.words)
+                unasked.append(error.words)
         try:
             found = self._in_sealed(account, name)
             if found:
                 return found
+        except SealedLocked as error:
+            locked = error.words
         except VaultError as error:
-            problems.append(error.words)
-            if isinstance(error, SealedLocked):
-                self._behind_lock[key] = error.words
-        if problems:
-            self._problems[key] = f"not set; {'; '.join(problems)}"
+            unasked.append(error.words)
+        self._missed[account, name] = missed(unasked, absent, locked)
         return None
 
     def _in_sealed(self, account: str, name: str) -> Found | None:
@@ -230,7 +234,6 @@ class Secrets:
                 with contextlib.suppress(VaultError):  # an old one there would be read where there is no keyring
                     self._opened(lambda: self._sealed.delete(account, name))
         where = self._store(source).describe()
-        self._problems.pop((account, name), None)
         self._found[account, name] = Found(secret, where, source)
         return where
 
@@ -245,7 +248,6 @@ class Secrets:
 
     def keep_for_run(self, account: str, name: str, secret: Secret) -> None:
         """Have a secret used until this process ends, wherever it is kept, or nowhere."""
-        self._problems.pop((account, name), None)
         self._found[account, name] = Found(secret, "in memory, for this run only", Source.MEMORY)
 
     def move(self, account: str, name: str, to: Literal["keyring", "sealed"]) -> str:
@@ -291,7 +293,6 @@ class Secrets:
         ahead = self.outranking(account, name)
         if ahead:
             return f"; {ahead} is read before it"
-        self._problems.pop((account, name), None)
         self._found[account, name] = found
         return ""
 
@@ -312,7 +313,6 @@ class Secrets:
             gone.append("memory of this run")
         if found in (Source.KEYRING, Source.SEALED, Source.MEMORY, None):
             self.forget(account, name)
-            self._problems.pop((account, name), None)
         if not gone:
             locked = next((each for each in faults if isinstance(each, SealedLocked)), None)
             words = "; ".join(each.words for each in faults)
@@ -381,9 +381,13 @@ class Secrets:
         self._kept_locked, self._passphrase_fault = False, ""
         for (account, name), found in list(self._found.items()):
             if found is None:
-                self._problems.pop((account, name), None)
-                with contextlib.suppress(VaultError, InvalidSecret):
-                    self._found[account, name] = self._in_sealed(account, name)
+                try:
+                    now = self._found[account, name] = self._in_sealed(account, name)
+                except (VaultError, InvalidSecret):
+                    self._found.pop((account, name), None)  # whoever looks it up next is told
+                    continue
+                if now is None:
+                    self._missed[account, name] = self._missed.get((account, name), NOT_SET).unlocked()
 
 
 def _secret(text: str, account: str, name: str) -> Secret:

@@ -23,6 +23,8 @@ from providers.origin import Origin
 from providers.steps import USUAL, Checked, Limits, Outcome, Step
 from vault.connections import Connections
 from vault.errors import VaultError
+from vault.next_steps import lacking_words, to_set_right
+from vault.secret_state import Knowledge
 from vault.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -126,8 +128,7 @@ class Testing:
                     if self._secrets.known(account, field.name):
                         needed.discard(field.one_of)
             if needed:
-                first = next(field.name for field in wanted if field.one_of in needed)
-                words.append(f"one of them is needed: {MissingSecret(account, first).words}")
+                words.append(self._one_needed(account, [field.name for field in wanted if field.one_of in needed]))
                 failed = True
         except TimeoutError:
             words.append(f"looking for them took longer than {self._limits.secrets_s:g} s")
@@ -140,18 +141,20 @@ class Testing:
         """Words about one secret, and whether it is one that the test cannot do without."""
         if self._secrets.known(account, field.name) is None:
             self._secrets.forget(account, field.name)  # it may have been set meanwhile, by another process
-        try:
-            found = await asyncio.to_thread(self._secrets.find, account, field.name)
-        except VaultError as error:
-            return error.words, True
-        where = self._secrets.where(account, field.name)
-        if found:
-            return f"{field.name}: {where}", False
-        if not field.required or field.one_of:
-            return f"{field.name}: {where}" + ("" if field.one_of else " (optional)"), False
-        reason = where.removeprefix("not set").removeprefix("; ")
-        words = MissingSecret(account, field.name).words + (f" ({reason})" if reason else "")
-        return words, True
+        state = await asyncio.to_thread(self._secrets.look, account, field.name)
+        if state.knowledge is Knowledge.UNUSABLE:
+            return state.words, True
+        if state.is_found or field.one_of or not field.required:
+            is_optional = not (state.is_found or field.one_of)
+            return f"{field.name}: {state.words}" + (" (optional)" if is_optional else ""), False
+        return lacking_words(state, account, field.name), True
+
+    def _one_needed(self, account: str, names: list[str]) -> str:
+        """Words about secrets of which none was found, and one is enough."""
+        states = [self._secrets.state(account, name) for name in names]
+        if any(state.knowledge is Knowledge.NOT_KNOWN for state in states):
+            return "one of them is needed"
+        return f"one of them is needed: {MissingSecret(account, names[0]).words}"
 
     async def _credential(self, account: str, settings: AccountSettings) -> tuple[Step, ...]:
         """What the service says to the credential, by the provider's own check."""
@@ -172,7 +175,7 @@ class Testing:
                 Step(RIGHTS, Outcome.FAILED, error.words),
             )
         except (ProviderError, VaultError) as error:
-            return (Step(CREDENTIAL, Outcome.FAILED, error.words + _advice(error, account, settings)),)
+            return (Step(CREDENTIAL, Outcome.FAILED, error.words + self._advice(error, account, settings)),)
         checked = said if isinstance(said, Checked) else Checked(said)
         steps = (
             Step(CREDENTIAL, Outcome.PASSED, checked.works),
@@ -183,6 +186,20 @@ class Testing:
 
     async def _ask(self, account: str) -> str:
         return await (await self._connections.connect(account)).check()
+
+    def _advice(self, error: ProviderError | VaultError, account: str, settings: AccountSettings) -> str:
+        """A next step where the words name none; a secret is set right in the place that it is read from."""
+        if isinstance(error, Unauthorized):
+            wanted = [field.name for field in _wanted(settings)]
+            used = [error.name] if error.name else [name for name in wanted if self._secrets.known(account, name)]
+            name = next(iter(used or wanted), "")
+            return f"; {to_set_right(account, name, self._secrets.outranking(account, name))}" if name else ""
+        if isinstance(error, NotFound | BadAnswer) and "base_url" not in error.words:
+            return "; is base_url right?"
+        if isinstance(error, ServiceDown | RateLimited):
+            wait = f" in {error.retry_after_s:.0f} s" if error.retry_after_s else " later"
+            return f"; the credential was not judged: try again{wait}"
+        return ""
 
     def _asked(self, asking: asyncio.Task[str]) -> None:
         self._asking.discard(asking)
@@ -197,16 +214,3 @@ def _left_out(name: str, because: str) -> Step:
 def _wanted(settings: AccountSettings) -> list[SecretField]:
     info = registry.info(settings.provider)
     return [field for field in info.secrets if applies(field, settings.options, info.options)]
-
-
-def _advice(error: ProviderError | VaultError, account: str, settings: AccountSettings) -> str:
-    """A next step where the words name none."""
-    if isinstance(error, Unauthorized) and "secret set" not in error.words:
-        names = [field.name for field in _wanted(settings)]
-        return f"; set the right one with `reeldesk secret set {account} {names[0]}`" if names else ""
-    if isinstance(error, NotFound | BadAnswer) and "base_url" not in error.words:
-        return "; is base_url right?"
-    if isinstance(error, ServiceDown | RateLimited):
-        wait = f" in {error.retry_after_s:.0f} s" if error.retry_after_s else " later"
-        return f"; the credential was not judged: try again{wait}"
-    return ""

@@ -11,6 +11,7 @@ from vault.delivery_views import DeliveryState as DeliveryState
 from vault.delivery_views import DeliveryView as DeliveryView
 from vault.delivery_views import Unannounced as Unannounced
 from vault.proof import Proof
+from vault.secret_state import SecretState
 from vault.triage.states import Flag as Flag
 from vault.triage.states import ReleaseState as ReleaseState
 
@@ -306,8 +307,8 @@ class AccountView:
     synced_at: datetime | None
     error: str
     """Why the last sync or call failed, in words; "" when it went well or was not made."""
-    secrets: Mapping[str, str]
-    """Name of each secret to where it is kept, in words; never its value."""
+    secrets: Mapping[str, SecretState]
+    """Name of each secret to what is known of it, without having asked a store for this; never its value."""
     found_by: str
     verify: bool
     """False: the TLS certificate is not checked."""

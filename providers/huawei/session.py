@@ -150,8 +150,9 @@ class Session:
             if guid is not None and self._doubted is not None and guid == self._doubted and not await self._holds():
                 if self.pasted() is not None:
                     raise Unauthorized(
-                        "the gateway no longer accepts the pasted Guid: paste the present one with "
-                        f"`reeldesk secret set {self._account} guid`, or remove it to sign in with the password"
+                        "the gateway no longer accepts the pasted Guid: paste the present one, or remove it to sign in "
+                        "with the password",
+                        name="guid",
                     )
                 await self._stop_polling()
                 self._guid = None

@@ -61,9 +61,7 @@ def sealed_stage(
         try:
             yield engine
         finally:
-            engine.stop()
-            if not engine.loop.is_running():
-                engine.loop.close()
+            engine.close()
     finally:
         desk.secrets.close()
         desk.close()

@@ -191,17 +191,27 @@ class StageEngine:
         self.desk = desk
         self.stopped = threading.Event()
         self.loop = asyncio.new_event_loop()
-        self._up = threading.Event()
+        self._began, self._up, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._running: frozenset[AssetId] = frozenset()
         self._made = Snapshot(revision=1, online=True)
         self._receiving: Receiving | None = None
         self.transfers_from_ledger()
 
     def run(self) -> None:
+        self._began.set()
         self.loop.call_soon(self._up.set)
         self.loop.run_forever()
         self.loop.run_until_complete(self.desk.aclose())
         self.loop.close()
+        self._ended.set()
+
+    def close(self) -> None:
+        """Stop, and let the loop be closed by whoever ran it."""
+        self.stop()
+        if self._began.is_set():
+            assert self._ended.wait(10), "the engine ends"
+        else:
+            self.loop.close()
 
     def stop(self) -> None:
         if not self.stopped.is_set() and not self.loop.is_closed():
@@ -303,9 +313,7 @@ def stage(
             fill(desk, folder)
         engine = StageEngine(desk)
         yield engine
-        engine.stop()
-        if not engine.loop.is_running():
-            engine.loop.close()
+        engine.close()
     finally:
         desk.close()
 

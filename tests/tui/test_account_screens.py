@@ -25,9 +25,11 @@ from tests.tui.account_walk import (
     problem,
     written,
 )
-from tests.tui.sealed_stage import WORDS, burst, sealed_stage
+from tests.tui.sealed_stage import WORDS, at_work, burst, sealed_stage
 from tests.tui.stage import StageEngine, app_on
 from tests.tui.walk import screen_of, seen, settled, shows, until
+from tui.account_words import remove_lines
+from tui.acts import Acts
 from tui.screens.account_form import AccountFormScreen
 from tui.screens.account_remove import AccountRemoveScreen
 from tui.screens.accounts import AccountsScreen
@@ -288,6 +290,49 @@ async def test_an_account_is_removed_with_its_secrets_only_when_that_is_ticked(s
         await until(pilot, lambda: screen.table.total == 4)
     assert "advice" not in engine.desk.config.accounts
     assert engine.desk.meeting("advice", "advice-000") is not None, "what is known stays"
+
+
+async def test_what_may_lie_in_the_locked_file_is_told_before_an_account_is_removed(served: Served) -> None:
+    engine, _ = served
+    engine.desk.secrets.lock()
+    for name in ("api_key", "hook_secret"):
+        assert not engine.desk.secrets.look("advice", name).is_found
+    async with at_work(engine).run_test(size=(120, 36)) as pilot:
+        screen = await listed(pilot)
+        assert screen.table.current is not None
+        assert remove_lines(screen.table.current, "", "", "")[-2:] == [
+            "  api_key: not known: the sealed file is locked",
+            "  hook_secret: not known: the sealed file is locked",
+        ]
+        assert "hook_secret not known: the sealed file is locked: unlock it with L in mode 6" in about(pilot)
+        await pilot.press("x")
+        await shows(pilot, "Remove the account advice?")
+        assert "not set" not in seen(pilot)
+
+
+async def test_a_refused_key_names_what_tells_more(served: Served) -> None:
+    engine, service = served
+    service.api_key = "another"
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        screen = await listed(pilot)
+        await pilot.press("r")
+        await until(pilot, lambda: "HTTP 401" in screen.said, "the refusal")
+        assert screen.said.endswith("; c in mode 6 tells more")
+
+
+async def test_what_accounts_answered_is_told_one_by_one(served: Served) -> None:
+    engine, _ = served
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        screen = await listed(pilot)
+        await until(pilot, lambda: screen.table.current is not None and screen.table.current.name == "advice")
+        await pilot.press("r")
+        await until(pilot, lambda: " new" in screen.said, "what it brought")
+        assert screen.said == "advice: 0 known, 0 new"
+        said: list[str] = []
+        acts = Acts(screen.context, lambda words, ink: said.append(words))
+        await acts.sync("rooms")
+        assert said[-1].startswith("rooms: 0 known, 0 new (Temasys lists no recordings: ")
+        assert said[-1].endswith("takes it in)")
 
 
 async def test_keys_that_cannot_act_say_why(bare: Served) -> None:

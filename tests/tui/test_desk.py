@@ -7,6 +7,7 @@ from tests.tui.stage import NOW, StageEngine, app_on, meetings
 from tests.tui.walk import ready, seen, settled, shows, until
 from tui.screens.menu import MenuScreen
 from tui.screens.raw import RawScreen
+from tui.widgets.bars import StatusBar
 from vault.views import LocalState
 
 SIZES = [(80, 24), (120, 36)]
@@ -215,6 +216,31 @@ async def test_too_small_a_terminal_says_so(engine: StageEngine) -> None:
         await shows(pilot, "reeldesk needs at least 60 x 20")
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "needs at least" not in seen(pilot))
+
+
+@pytest.mark.parametrize(
+    ("environ", "fits", "end"),
+    [({}, "its configuration stays", "…"), ({"REELDESK_ASCII": "1"}, "its configuration", "...")],
+)
+async def test_a_status_line_that_goes_on_says_so(
+    engine: StageEngine, environ: dict[str, str], fits: str, end: str
+) -> None:
+    said = "the account cannot be changed: Read-only file system; its configuration stays exactly as it was"
+    async with app_on(engine, environ=environ).run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        screen.say(said, "bad")
+        await pilot.pause()
+        line = seen(pilot).splitlines()[-2]
+        assert line == f" the account cannot be changed: Read-only file system; {fits}{end}"
+        assert screen.said == said
+        screen.query_one("#status", StatusBar).tail("12 B/s sent")
+        await pilot.pause()
+        line = seen(pilot).splitlines()[-2]
+        assert line.startswith(f" the account cannot be changed: Read-only file system; its{end} ")
+        assert line.endswith(" 12 B/s sent")
+        screen.say(said[:54])
+        await pilot.pause()
+        assert end not in seen(pilot).splitlines()[-2]
 
 
 async def test_the_palette_finds_and_does(engine: StageEngine) -> None:

@@ -41,7 +41,34 @@ def test_every_state_has_a_sign_one_cell_wide(glyphs: label.Glyphs) -> None:
         assert all(cell_len(sign) == 1 for sign in table.values())
 
 
+@pytest.mark.parametrize(
+    ("text", "width", "end", "shown"),
+    [
+        ("queued 3 assets", 15, "…", "queued 3 assets"),
+        ("queued 3 assets", 14, "…", "queued 3 asse…"),
+        ("queued 3 assets; 2 not: held", 22, "…", "queued 3 assets; 2…"),
+        ("queued 3 assets; 2 not", 17, "…", "queued 3 assets…"),
+        ("queued 3 assets; 2 not", 19, "...", "queued 3 assets..."),
+        ("in /a/very/long/path/that/has/no/space", 20, "…", "in /a/very/long/pat…"),
+        ("会議室の会議", 6, "…", "会議…"),
+        ("any", 2, "...", ".."),
+        ("any", 0, "…", ""),
+    ],
+)
+def test_words_that_go_on_end_where_that_is_seen(text: str, width: int, end: str, shown: str) -> None:
+    assert label.cut_words(text, width, end) == shown
+
+
+@given(st.text(), st.integers(0, 90), st.sampled_from([label.UNICODE.more, label.ASCII.more]))
+def test_words_that_go_on_keep_to_their_room(text: str, width: int, end: str) -> None:
+    text = label.plain(text)
+    shown = label.cut_words(text, width, end)
+    assert cell_len(shown) <= width
+    assert shown == text or (shown.endswith(end) or width <= cell_len(end))
+
+
 def test_ascii_is_ascii() -> None:
+    assert label.ASCII.more.isascii()
     signs = [*label.ASCII.remote.values(), *label.ASCII.local.values(), *label.ASCII.transfer.values()]
     assert all(sign.isascii() for sign in signs)
     assert label.bar(5, 10, 8, label.ASCII) == "====----"

@@ -57,7 +57,7 @@ async def test_secrets_are_stored_where_they_are_found(it: World) -> None:
     desk = Desk(opened.config, opened._ledger, Secrets({}, thread(ring)), it.clock)
     assert await desk.managing.store("advice", "api_key", Secret(it.emulator.api_key)) == "keyring Ring"
     await desk.sync("advice")
-    assert desk.accounts()[0].secrets["api_key"] == "keyring Ring"
+    assert desk.accounts()[0].secrets["api_key"].words == "keyring Ring"
     with pytest.raises(VaultError, match=r"has no secret 'password'; it has api_key, hook_secret"):
         await desk.managing.store("advice", "password", Secret("x"))
     await desk.aclose()

@@ -144,7 +144,7 @@ async def test_a_secret_that_another_process_stored_is_found(it: World) -> None:
         await desk.sync("advice")
     Secrets({}, thread(ring)).store("advice", "api_key", Secret(it.emulator.api_key))
     await desk.sync("advice")
-    assert desk.accounts()[0].secrets["api_key"] == "keyring Ring"
+    assert desk.accounts()[0].secrets["api_key"].words == "keyring Ring"
     await desk.aclose()
     desk.close()
 
@@ -190,6 +190,6 @@ def test_a_new_password_command_is_asked(it: World, tmp_path: Path) -> None:
         command = ["cat", f"{tmp_path}/{{name}}"]
         running.do(lambda d: d.managing.change("advice", {"password_command": command}, {}, for_run=False))
         running.until(lambda s: desk.asset(A) and not desk.accounts()[0].error)
-        assert "cat" in desk.accounts()[0].secrets["api_key"]
+        assert "cat" in desk.accounts()[0].secrets["api_key"].words
     assert "password_command" in path.read_text()
     desk.close()

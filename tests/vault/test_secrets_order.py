@@ -93,7 +93,7 @@ def test_a_command_that_has_not_this_one(place: Place) -> None:
     assert found is not None
     assert found.where == "keyring Ring"
     assert it.find("my-agents", "other") is None
-    said = "not set; the password command sh ended with status 1 when asked for other"
+    said = "not known: the password command sh ended with status 1 when asked for other"
     assert it.where("my-agents", "other") == said
     assert it.find("others", "api_key") is None
     assert it.where("others", "api_key") == "not set"
@@ -110,7 +110,7 @@ def test_a_command_that_cannot_be_used_is_not_asked_at_once_again(place: Place) 
         with pytest.raises(VaultError, match=words):
             it.find("my-agents", "api_key")
         assert len(counted.read_text().split()) == count
-        assert it.where("my-agents", "api_key") == "not set; the password command sh did not end within 0.2 s"
+        assert it.where("my-agents", "api_key") == "not known: the password command sh did not end within 0.2 s"
     it.forget("my-agents", "api_key")
     with pytest.raises(VaultError, match=words):
         it.find("my-agents", "api_key")

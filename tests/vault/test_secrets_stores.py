@@ -15,6 +15,7 @@ from tests.vault.test_secrets import HIDDEN, KEY, Ring, thread
 from vault.errors import VaultError
 from vault.passphrase import Passphrase, SealedLocked, WrongPassphrase
 from vault.sealed_file import SealedKeyring
+from vault.secret_state import NOT_SET, Knowledge, SecretState
 from vault.secrets import Secrets, Source
 
 
@@ -36,13 +37,43 @@ def test_a_locked_file_is_said_and_what_is_in_it_is_found_once_it_is_unlocked(pl
     it = place.secrets(place.sealed(unlocked=False))
     assert it.find("my-agents", "api_key") is None
     assert it.find("my-agents", "other") is None
-    assert it.where("my-agents", "api_key").startswith("not set; the sealed file is locked: unlock it")
+    assert it.where("my-agents", "api_key").startswith("not known: the sealed file is locked: unlock it")
+    assert it.state("my-agents", "other").knowledge is Knowledge.NOT_KNOWN
     with pytest.raises(WrongPassphrase):
         it.unlock(Passphrase("wrong"))
     it.unlock(Passphrase("correct horse"))
     assert it.known("my-agents", "api_key") == Secret("of-sealed"), "clients need not ask again"
     assert it.where("my-agents", "api_key") == f"sealed file {place.path}"
-    assert it.where("my-agents", "other") == "not set"
+    assert it.state("my-agents", "other") == NOT_SET
+
+
+def test_what_else_is_not_known_stays_so_when_the_file_is_unlocked(place: Place) -> None:
+    place.give(Source.SEALED)
+    place.ring.fault = KeyringLocked("locked")
+    it = place.secrets(place.sealed(unlocked=False))
+    assert (it.look("my-agents", "api_key").is_found, it.look("my-agents", "other").is_found) == (False, False)
+    assert it.where("my-agents", "other").startswith("not known: the system keyring is locked; the sealed file is")
+    it.unlock(SEALED_WORDS)
+    assert it.state("my-agents", "api_key") == SecretState(Knowledge.FOUND, f"sealed file {place.path}", Source.SEALED)
+    assert it.where("my-agents", "other") == "not known: the system keyring is locked"
+
+
+def test_where_there_is_no_keyring_a_secret_is_not_set(place: Place) -> None:
+    place.ring.fault = NoKeyringError("none")
+    state = place.secrets().look("my-agents", "api_key")
+    assert (state.knowledge, state.words) == (
+        Knowledge.NOT_SET,
+        "not set; the system keyring cannot be used (NoKeyringError)",
+    )
+    assert state.brief == "not set"
+
+
+def test_one_that_is_unusable_is_neither_set_nor_not(place: Place) -> None:
+    place.environ[KEY] = f"{HIDDEN}é"
+    state = place.secrets().look("my-agents", "api_key")
+    assert (state.knowledge, state.is_found) == (Knowledge.UNUSABLE, False)
+    assert state.words.startswith("api_key of account my-agents: ")
+    assert HIDDEN not in repr(state)
 
 
 def test_locking_forgets_what_came_from_it(place: Place) -> None:
@@ -96,7 +127,7 @@ def test_a_passphrase_file_that_is_wrong_is_tried_once(place: Place, monkeypatch
     for name in ("api_key", "other", "third"):
         assert it.find("my-agents", name) is None
         assert it.where("my-agents", name) == (
-            "not set; the passphrase is wrong, or the file was changed (REELDESK_PASSPHRASE_FILE)"
+            "not known: the passphrase is wrong, or the file was changed (REELDESK_PASSPHRASE_FILE)"
         )
     assert len(tried) == 1
     it.unlock(SEALED_WORDS)

@@ -41,7 +41,7 @@ async def test_a_sync(it: World, desk: Desk) -> None:
     [account] = desk.accounts()
     assert (account.meetings, account.assets, account.error, account.provider) == (2, 2, "", "flexperto")
     assert account.synced_at is not None
-    assert account.secrets["api_key"] == "environment REELDESK_SECRET_ADVICE_API_KEY"
+    assert account.secrets["api_key"].words == "environment REELDESK_SECRET_ADVICE_API_KEY"
 
 
 async def test_a_sync_that_fails_is_noted(it: World, desk: Desk) -> None:

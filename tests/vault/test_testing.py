@@ -15,7 +15,7 @@ import trustme
 from keyring.backend import KeyringBackend
 
 from providers import registry
-from providers.base import AccountSettings
+from providers.base import AccountSettings, Unauthorized
 from providers.emulation import Loopback
 from providers.flexperto.emulator import FlexpertoEmulator
 from providers.huawei.emulator import HuaweiEmulator
@@ -196,7 +196,11 @@ async def test_a_credential_that_is_not_accepted(box: ProviderBox) -> None:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (401, "(HTTP 401): switched off on purpose; set the right one with `reeldesk secret set advice api_key`"),
+        (
+            401,
+            "(HTTP 401): switched off on purpose; api_key comes from the environment variable "
+            "REELDESK_SECRET_ADVICE_API_KEY: set the right one there",
+        ),
         (404, "(HTTP 404)"),
         (429, "; the credential was not judged: try again in 7 s"),
         (500, "; the credential was not judged: try again in 7 s"),
@@ -308,6 +312,23 @@ async def test_a_secret_that_was_set_meanwhile_is_found(tenant: FlexpertoEmulato
     assert one(steps, "secrets").words.startswith("api_key: keyring Ring")
     assert one(steps, "credential").outcome is PASSED
     await connections.aclose()
+
+
+async def test_a_wrong_one_is_set_right_where_it_is_read_from(tenant: FlexpertoEmulator, net: Loopback) -> None:
+    account = account_of(tenant)
+    config = Config(Path("c"), Path("d"), Path("v"), accounts={account.name: AccountConfig(account)})
+    ring = Ring()
+    ring.kept["advice/api_key"] = "wrong"
+    kept = Secrets({}, KeyringThread(lambda: ring))
+    connections = Connections(config, kept, lambda name, listing: None)
+    step = one(await testing.Testing(connections, kept, now).test("advice"), "credential")
+    assert step.words.endswith("; set the right one with `reeldesk secret set advice api_key`")
+    await connections.aclose()
+    made = huawei(net)  # of two, the one that was refused
+    async with at_work(made.settings, {**made.secrets, "guid": "stale"}) as tests:
+        await tests.test("calls")
+        words = tests._advice(Unauthorized("no", name="guid"), "calls", made.settings)
+    assert words == "; guid comes from the environment variable REELDESK_SECRET_CALLS_GUID: set the right one there"
 
 
 async def test_a_store_that_hangs_has_a_deadline(tenant: FlexpertoEmulator, monkeypatch: pytest.MonkeyPatch) -> None:

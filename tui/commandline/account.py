@@ -14,6 +14,7 @@ from tui.commandline.unlocking import given_passphrase, passphrase_option
 from tui.figures import when
 from vault.config import default_path, load
 from vault.options import UNCHECKED
+from vault.secret_state import NOT_LOOKED_UP
 from vault.secrets import secrets_of
 from vault.views import AccountView
 
@@ -58,8 +59,6 @@ def run_list(args: argparse.Namespace, out: Output) -> int:
     return with_desk(args.environ, lambda desk: _list(desk, args, out))
 
 
-NOT_LOOKED_UP = "not looked up yet"
-"""What `Secrets.where` says of a secret that no one asked the stores for."""
 _HEAD = ("ACCOUNT", "SERVICE", "ADDRESS", "TLS", "ASSETS", "HELD", "SYNCED", "SECRETS", "LAST ERROR")
 
 
@@ -70,7 +69,7 @@ def _list(desk: "Desk", args: argparse.Namespace, out: Output) -> int:
             out.record(record(account))
     elif not out.table(_HEAD, map(_row, accounts)):
         out.note(f"no account is configured in {desk.config.path}; `reeldesk account add NAME` adds one")
-    elif any(where == NOT_LOOKED_UP for account in accounts for where in account.secrets.values()):
+    elif any(state == NOT_LOOKED_UP for account in accounts for state in account.secrets.values()):
         out.note("no store of secrets was asked; `reeldesk secret list` looks each secret up")
     return out.status
 
@@ -84,7 +83,8 @@ def tls(account: AccountView) -> str:
 
 def _row(account: AccountView) -> tuple[str, ...]:
     secrets = "; ".join(
-        f"{name}: {'not looked up' if where == NOT_LOOKED_UP else where}" for name, where in account.secrets.items()
+        f"{name}: {'not looked up' if state == NOT_LOOKED_UP else state.words}"
+        for name, state in account.secrets.items()
     )
     figures = (str(account.assets), str(account.held), when(account.synced_at))
     return (account.name, account.label, account.address, tls(account), *figures, secrets, account.error)
@@ -106,7 +106,7 @@ def record(account: AccountView) -> dict[str, object]:
         "at_risk": account.at_risk,
         "faults": account.faults,
         "synced_at": account.synced_at.isoformat() if account.synced_at else None,
-        "secrets": dict(account.secrets),
+        "secrets": {name: state.words for name, state in account.secrets.items()},
         "error": account.error or None,
     }
 

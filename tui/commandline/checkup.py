@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from providers import registry
-from providers.base import SecretField
 from providers.declaring import lacking
 from providers.steps import Limits, Outcome, Step
 from tui.commandline.asking import secret_fields
@@ -16,6 +15,8 @@ from tui.commandline.finding import Finding, State
 from vault.config import AccountConfig, Config
 from vault.connections import Connections
 from vault.errors import VaultError
+from vault.next_steps import unknown_words
+from vault.secret_state import Knowledge, SecretState
 from vault.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -82,28 +83,13 @@ class Checkup:
         self._found[account.name] = await asyncio.to_thread(lambda: list(self._secrets_of(account)))
 
     def _secrets_of(self, account: AccountConfig) -> Iterator[Finding]:
-        settings, faults = account.settings, dict[str, str]()
+        settings = account.settings
         fields = secret_fields(settings)
-        for field in fields:
-            try:
-                self._secrets.find(account.name, field.name)
-            except VaultError as fault:
-                faults[field.name] = fault.words
+        states = {field.name: self._secrets.look(account.name, field.name) for field in fields}
         info = registry.info(settings.provider)
         missing = lacking(info, settings.options, lambda name: self._secrets.known(account.name, name) is not None)
         for field in fields:
-            yield self._secret(account.name, field, faults.get(field.name, ""), field.name in missing)
-
-    def _secret(self, account: str, field: SecretField, fault: str, is_missing: bool) -> Finding:
-        subject = f"{account} {field.name}"
-        if fault:
-            return Finding(subject, "problem", fault, account)
-        where, source = self._secrets.where(account, field.name), self._secrets.source(account, field.name)
-        if source:
-            return Finding(subject, "ok", where, account, f"{field.name}: {source}", {"source": str(source)})
-        if is_missing:
-            return Finding(subject, "problem", f"{where}: `reeldesk secret set {account} {field.name}`", account)
-        return Finding(subject, "ok", "not set; not needed", account, "")
+            yield _secret(account.name, field.name, states[field.name], is_needed=field.name in missing)
 
     # What came of it
 
@@ -164,6 +150,24 @@ class Checkup:
             yield Finding(
                 "webhooks", "warning", f"looking for their addresses did not end in {within_s:.0f} s", "receiver"
             )
+
+
+def _secret(account: str, name: str, state: SecretState, *, is_needed: bool) -> Finding:
+    """A secret that may lie where nobody could look is no reason to set it; one that is locked away is told."""
+    subject = f"{account} {name}"
+    if state.is_found:
+        return Finding(subject, "ok", state.words, account, f"{name}: {state.source}", {"source": str(state.source)})
+    if state.knowledge is Knowledge.NOT_KNOWN:
+        if is_needed:
+            return Finding(subject, "problem", unknown_words(state, account, name), account)
+        if state.locked:
+            return Finding(subject, "warning", state.words, account)
+        return Finding(subject, "ok", f"{state.words}; not needed", account, f"{name}: {state.knowledge}")
+    if state.knowledge is Knowledge.UNUSABLE:
+        return Finding(subject, "problem", state.words, account)
+    if is_needed:
+        return Finding(subject, "problem", f"{state.words}: `reeldesk secret set {account} {name}`", account)
+    return Finding(subject, "ok", "not set; not needed", account, "")
 
 
 async def _webhooks(desk: "Desk") -> list[Finding]:

@@ -15,6 +15,7 @@ from tui.commandline.unlocking import given_passphrase, passphrase_option, unloc
 from vault.config import ACCOUNT_NAME, Config, load
 from vault.errors import VaultError
 from vault.passphrase import Passphrase, SealedLocked
+from vault.secret_state import Knowledge
 from vault.secrets import Secrets, secrets_of
 
 _SET = """\
@@ -151,14 +152,18 @@ def _looked(config: Config, secrets: Secrets, account: str, out: Output) -> list
     records: list[dict[str, object]] = []
     for field in secret_fields(config.accounts[account].settings):
         needed = "yes" if field.required else "one of them" if field.one_of else "no"
-        try:
-            found = secrets.find(account, field.name)
-            where = secrets.where(account, field.name)
-        except VaultError as fault:
-            found, where = None, words(fault)
-            out.fail(account, where)
+        state = secrets.look(account, field.name)
+        if state.knowledge is Knowledge.UNUSABLE:
+            out.fail(account, state.words)
         records.append(
-            {"account": account, "secret": field.name, "needed": needed, "is_set": found is not None, "where": where}
+            {
+                "account": account,
+                "secret": field.name,
+                "needed": needed,
+                "is_set": None if state.knowledge is Knowledge.NOT_KNOWN else state.is_found,
+                "state": str(state.knowledge),
+                "where": state.words,
+            }
         )
     return records
 

@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from providers.base import ProviderError
 from providers.models import Delivery
 from tui.commandline.arguments import Commands, check_accounts, command
 from tui.commandline.output import Output
-from tui.commandline.session import Usage, attempt, each, on_loop
+from tui.commandline.session import FAULTS, Usage, attempt, each, on_loop, words
 from tui.commandline.unlocking import passphrase_option, unlocking
 from tui.figures import count
+from vault.next_steps import refusal_words
 
 if TYPE_CHECKING:  # it is loaded when a desk is opened, not for --help
     from vault.desk import Desk
@@ -59,8 +61,11 @@ async def sync_all(desk: "Desk", accounts: list[str], out: Output) -> int:
     """Ask each account, several at a time; say what came of it."""
 
     async def one(account: str) -> None:
-        report = await attempt(out, account, desk.sync(account))
-        if report:
+        try:
+            report = await desk.sync(account)
+        except FAULTS as fault:
+            out.fail(account, refusal_words(fault, account) if isinstance(fault, ProviderError) else words(fault))
+        else:
             told = f"{count(report.meetings, 'meeting')}, {count(report.assets, 'asset')}, {report.new} new"
             out.line(f"{account}: {told}" + (f"; {report.words}" if report.words else ""))
 

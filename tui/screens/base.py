@@ -71,7 +71,7 @@ class ModeScreen(Screen[None]):
         yield ModeBar(self.MODE, self.context.banner, id="modes")
         yield Static(SMALL, id="small", markup=False)
         yield from self.body()
-        yield StatusBar(id="status")
+        yield StatusBar(id="status", end=self.context.glyphs.more)
         yield KeyBar(id="keys")
 
     def fit(self, size: Size) -> None:

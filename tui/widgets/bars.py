@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from tui.commands import Command, keys_of, spoken
-from tui.label import cut, plain
+from tui.label import cut, cut_words, plain
 from tui.widgets.ink import Inked, Line, text_of
 
 MODES = (
@@ -56,9 +56,11 @@ class Bar(Inked, can_focus=False):
 class StatusBar(Bar):
     """Words for a person; at the right, where that is wanted, what the desk sends to its terminal."""
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name
+    def __init__(self, *, id: str, end: str = "…") -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
         self._tail = ""
+        self._end = end
+        """What stands where words have no room."""
 
     def tail(self, words: str) -> None:
         """What stands at the right; "" for nothing."""
@@ -68,11 +70,11 @@ class StatusBar(Bar):
 
     def render_line(self, y: int) -> Strip:
         """The words, and what stands at the right."""
+        room = max(self.size.width - cell_len(self._tail) - 2, 0) if self._tail else self.size.width
+        words = cut_words(text_of(self._line), room, self._end)
+        runs = list(self._line) if words == text_of(self._line) else [(words, self._ink)]
         if not self._tail:
-            return super().render_line(y)
-        room = max(self.size.width - cell_len(self._tail) - 2, 0)
-        words = cut(text_of(self._line), room)
-        runs = [(text, ink) for text, ink in self._line] if words == text_of(self._line) else [(words, self._ink)]
+            return self.draw(runs, self.size.width, self._over)
         pad = " " * (room - _cells(runs) + 1)
         return self.draw((*runs, (pad, ""), (f"{self._tail} ", "dim")), self.size.width, self._over)
 

@@ -16,6 +16,7 @@ from vault.errors import LedgerError, NotReleased, Overtaken, ReleaseBusy, Vault
 from vault.keeping import Keeping
 from vault.ledger import Ledger
 from vault.ledger.releases import Release
+from vault.next_steps import refusal_words
 from vault.passphrase import SealedLocked
 from vault.syncing import Syncing
 from vault.transfers.retrying import Rhythm
@@ -207,16 +208,16 @@ class Carrying:
 
     async def _failed(self, release: Release, error: ProviderError, steps: Steps, patience_s: float) -> None:
         """A call failed: it is tried again, or over; where it may have been carried out, the record decides."""
-        sent = steps.sent or release.sent_at is not None
+        sent, words = steps.sent or release.sent_at is not None, refusal_words(error, release.identity.account)
         if sent and not error.transient and await self._turned_out_well(release, steps):
             return
         if not sent and (not error.transient or self._time() - release.due_at >= patience_s):
             before = isinstance(error, Refused | NotReady)
-            await self._end(release, ReleaseState.REFUSED if before else ReleaseState.FAILED, error.words)
+            await self._end(release, ReleaseState.REFUSED if before else ReleaseState.FAILED, words)
         elif sent and not error.transient:
-            await self._end(release, ReleaseState.FAILED, error.words)
+            await self._end(release, ReleaseState.FAILED, words)
         else:
-            await self._postpone(release, error.words, error.retry_after_s or 0.0)
+            await self._postpone(release, words, error.retry_after_s or 0.0)
 
     async def _turned_out_well(self, release: Release, steps: Steps) -> bool:
         """Whether the service's record says that it is released, whatever it answered: then it is confirmed."""

@@ -138,8 +138,9 @@ async def test_a_pasted_guid_is_used_and_left_alone(gateway: HuaweiEmulator) -> 
             secrets["guid"] = "stale"
             with pytest.raises(base.SessionLost, match="000-003"):
                 await download(provider, asset)
-            with pytest.raises(base.Unauthorized, match="secret set calls guid"):
+            with pytest.raises(base.Unauthorized, match="paste the present one, or remove it") as refused:
                 await download(provider, asset)
+            assert refused.value.name == "guid"
             secrets["guid"] = online.guid
             assert len(await download(provider, asset)) == 300_000
         assert (gateway.log.count("poll"), len(gateway.sign_ins)) == (before, 1)
