@@ -30,6 +30,7 @@ class Acts:
         """Held while something is decided: what keys of one burst decide is done, and taken back, in their order."""
         self.undone: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._noted = 0
+        self._asking: asyncio.Task[list[tuple[str, bool]]] | None = None
         self.deed: DeedView | None = None
         """The last deed in the ledger, as last read: done before this desk was opened, it can be taken back, too."""
 
@@ -49,8 +50,11 @@ class Acts:
             self._say(f"nothing queued: {most_common(reasons) or 'no assets are known of it'}", "warn")
 
     async def cancel(self, identities: Sequence[AssetId]) -> None:
-        """Cancel the transfers among them."""
+        """Cancel the transfers among them; where there are none, stop asking services."""
         moving = [view for view in self.transfers(identities) if not view.state.ended]
+        if not moving and self.is_syncing:
+            await self.stop_sync()
+            return
         if not moving:
             self._say(NOT_UNDER_WAY, "warn")
             return
@@ -114,10 +118,40 @@ class Acts:
         self._say(f"asking {', '.join(names)}", "info")
         said: list[str] = []
         wrong: list[str] = []
-        answers = await asyncio.gather(*map(self._sync_one, names))
+        asking = self._asking = asyncio.create_task(self._sync_each(names))
+        try:
+            await asyncio.wait((asking,))
+        finally:
+            asking.cancel()
+            self._asking = None if self._asking is asking else self._asking
+        if asking.cancelled():
+            self._say("stopped asking: what came until then is kept, and the rest comes next time", "warn")
+            return
+        answers = asking.result()
         for name, (words, fault) in zip(names, answers, strict=True):
             (wrong if fault else said).append(f"{name}: {words}")
         self._say("; ".join([*wrong, *said]), "bad" if wrong else "good")
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether services are being asked."""
+        return self._asking is not None or bool(self._context.engine.snapshot().syncing)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a transfer is under way, or waits to be."""
+        return any(not view.state.ended for view in self._context.engine.snapshot().transfers)
+
+    async def stop_sync(self) -> None:
+        """Ask no more, whoever began it."""
+        if self._asking is not None:
+            self._asking.cancel()
+        engine = self._context.engine
+        for name in engine.snapshot().syncing:
+            await self._context.ask(lambda desk, name=name: engine.stop_sync(name))  # type: ignore[misc]  # bound early on purpose
+
+    async def _sync_each(self, names: Sequence[str]) -> list[tuple[str, bool]]:
+        return await asyncio.gather(*map(self._sync_one, names))
 
     async def _sync_one(self, name: str) -> tuple[str, bool]:
         try:

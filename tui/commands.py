@@ -131,7 +131,15 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _c("list.mark-all", "asterisk,ctrl+a", "Mark all", "Mark all that is listed.", TRIAGE, _ACT, 20),
     _c("list.unmark", "U", "Unmark all", "Take every mark away.", TRIAGE, _ACT),
-    _c("transfer.cancel", "x", "Cancel", "Cancel the transfer.", _RECORDED, _ACT, 10),
+    _c(
+        "transfer.cancel",
+        "x",
+        "Cancel",
+        "Cancel the transfer; where none is under way, stop asking the services.",
+        _RECORDED,
+        _ACT,
+        10,
+    ),
     _c("transfer.pause", "p", "Pause", "Pause the transfer, or let it go on.", _RECORDED, _ACT, 11),
     _c("transfer.retry", "t", "Retry", "Try an ended transfer again.", TRANSFERS, _ACT, 3),
     _c(

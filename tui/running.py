@@ -18,9 +18,11 @@ class RunsEngine(OffersUnlocking):
         self._begin_engine()
 
     async def on_event(self, event: events.Event) -> None:
-        """Whoever acts already needs the engine."""
+        """Whoever acts already needs the engine, and an answer before the transfers go on."""
         if isinstance(event, events.InputEvent | events.Paste):
             self._begin_engine()
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self.context.engine.give_way()
         await super().on_event(event)
 
     def _begin_engine(self) -> None:

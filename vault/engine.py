@@ -229,6 +229,11 @@ class Engine:
             del self._syncs[account]
         return f"{account}: {report.meetings} meetings, {report.new} new; {report.words}".rstrip("; ")
 
+    def give_way(self) -> None:
+        """A key is being answered: for a moment transfers read nothing. From any thread."""
+        if self._queue is not None:
+            self._queue.giving_way.ask()
+
     async def stop_sync(self, account: str) -> bool:
         """End the sync of an account that is under way; whether one was. What came is kept. On the loop: by `do`."""
         sync = self._syncs.get(account)

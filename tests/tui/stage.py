@@ -205,6 +205,9 @@ class StageEngine:
         self.loop.close()
         self._ended.set()
 
+    def give_way(self) -> None:
+        """Nothing moves here."""
+
     def close(self) -> None:
         """Stop, and let the loop be closed by whoever ran it."""
         self.stop()

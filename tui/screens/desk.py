@@ -67,7 +67,7 @@ class DeskScreen(MeetingsScreen):
         if command.startswith(("asset.", "transfer.", "flag.")) and self._pane_is_behind:
             return ""  # The key is for the row moved to, and is looked at when it acts.
         assets = [asset] if asset else list(view.assets) if view else []
-        if self._acts.work.going and command == "transfer.cancel":
+        if command == "transfer.cancel" and (self._acts.work.going or self._acts.is_syncing):
             return ""
         reason = why_not_desk(command, self.context, self.table, assets, self._acts)
         return reason or super().why_not(command)

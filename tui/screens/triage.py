@@ -222,6 +222,8 @@ class TriageScreen(FollowsLog):
         if self._acts.work.going:
             self._acts.work.stop()
             self.say("stopping")
+        elif self._acts.is_syncing and not self._acts.is_moving:
+            self.attempt(self._acts.stop_sync)
         else:
             self._ids(self._acts.cancel)
 
@@ -345,7 +347,7 @@ class TriageScreen(FollowsLog):
             return "" if self._acts.can_undo else "there is nothing to take back"
         if command == "repeat":
             return "" if self._last is not None else "nothing was done yet that could be done again"
-        if command == "transfer.cancel" and self._acts.work.going:
+        if command == "transfer.cancel" and (self._acts.work.going or self._acts.is_syncing):
             return ""
         if command == "list.unmark":
             return "" if self.table.marks else "nothing is marked"

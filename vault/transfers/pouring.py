@@ -12,7 +12,7 @@ from providers.base import Body, Head, ProviderError, Source, Unreachable
 from vault.errors import VaultError
 from vault.transfers.part import Part
 from vault.transfers.ranges import Validator
-from vault.transfers.throttle import Throttle
+from vault.transfers.throttle import Paid
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Flow:
     the number of transfers.
     """
 
-    throttles: Sequence[Throttle] = ()
+    throttles: Sequence[Paid] = ()
     stall_s: float = 60.0
     disk: Executor | None = None
     block_bytes: Callable[[], int] = lambda: BLOCK_BYTES

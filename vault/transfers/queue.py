@@ -24,6 +24,7 @@ from vault.proof import Proof
 from vault.transfers import retrying
 from vault.transfers.ending import Endings, Running
 from vault.transfers.fetch import Work, fetch
+from vault.transfers.giving_way import GivingWay
 from vault.transfers.placing import Place, Placing
 from vault.transfers.pouring import BLOCK_BYTES, Flow, Meter
 from vault.transfers.retrying import STEADY, Rhythm
@@ -83,6 +84,7 @@ class Queue:
         self._threads: ThreadPoolExecutor | None = None
         """While it runs; so that a slow disk does not keep others of this process from theirs."""
         self._throttle = Throttle(config.max_bytes_per_s)
+        self.giving_way = GivingWay()
         self._permits = asyncio.Semaphore(BLOCKS_IN_MEMORY)
         self._throttles: dict[tuple[str, int], Throttle] = {}
         """By account and its limit: an account with a new limit gets a new one."""
@@ -328,7 +330,7 @@ class Queue:
                 commit=commit,
                 now=self._now,
                 flow=Flow(
-                    tuple(each for each in throttles if each),
+                    (self.giving_way, *(each for each in throttles if each)),
                     disk=self._threads,
                     block_bytes=self._block_bytes,
                     permits=self._permits,

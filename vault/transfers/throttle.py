@@ -3,6 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+
+class Paid(Protocol):
+    """Whoever reads bytes pays for them, by waiting."""
+
+    async def pay(self, size: int) -> None:
+        """Wait as long as these bytes cost."""
 
 
 class Throttle:
