@@ -64,10 +64,13 @@ class Place:
 
 
 def open_to_others(paths: list[Path]) -> list[str]:
-    """Those whose mode is not exactly 0600, or 0700 for a folder."""
+    """Those whose mode is not exactly 0600, or 0700 for a folder. What has gone meanwhile is open to nobody."""
     wrong = []
     for path in paths:
-        found = path.lstat()
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
         wanted = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
         if stat.S_IMODE(found.st_mode) != wanted:
             wrong.append(f"{stat.filemode(found.st_mode)} {path}")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ClassVar
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
@@ -18,11 +17,11 @@ from tui.account_words import missing_lines
 from tui.commands import bindings
 from tui.context import Context
 from tui.label import count, label, plain
-from tui.screens.base import SMALL, sheet
+from tui.screens.base import sheet
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.filling import FillingScreen
 from tui.screens.unlock import SHORTENED
-from tui.widgets.bars import Bar, KeyBar, ModeBar
+from tui.widgets.bars import Bar
 from tui.widgets.choice import Choice
 from tui.widgets.lines import Lines
 from tui.widgets.secret_input import SecretInput
@@ -36,6 +35,7 @@ class AccountFormScreen(FillingScreen):
     """`saved` is told when config.toml and the secrets are as the form had them; the screen is gone then."""
 
     MODE = "account-form"
+    PART_OF = "accounts"
     CSS_PATH = sheet("account_form")
     BINDINGS: ClassVar[list[Binding]] = bindings("account-form")
 
@@ -57,14 +57,6 @@ class AccountFormScreen(FillingScreen):
         """What had the focus when saving began."""
 
     # Made of -----------------------------------------------------------------------------------------------------
-
-    def compose(self) -> ComposeResult:
-        """Bars around the form; the mode above is the one that it belongs to."""
-        yield ModeBar("accounts", self.context.banner, id="modes")
-        yield Static(SMALL, id="small", markup=False)
-        yield from self.body()
-        yield Bar(id="status")
-        yield KeyBar(id="keys")
 
     def body(self) -> Iterable[Widget]:
         """The fields, and what the one with the focus is for."""

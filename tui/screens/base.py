@@ -37,6 +37,8 @@ class ModeScreen(Screen[None]):
     """One mode. Its commands are methods `do_...`; `why_not` gives the reason when one cannot act now."""
 
     MODE: ClassVar[str] = ""
+    PART_OF: ClassVar[str] = ""
+    """The mode that a screen over another one belongs to: the one that the bar shows."""
     BLANK = True
     """It draws nothing itself."""
     COMPONENT_CLASSES: ClassVar[set[str]] = set(INK_CLASSES)
@@ -68,7 +70,7 @@ class ModeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Bars around the body."""
-        yield ModeBar(self.MODE, self.context.banner, id="modes")
+        yield ModeBar(self.PART_OF or self.MODE, self.context.banner, id="modes")
         yield Static(SMALL, id="small", markup=False)
         yield from self.body()
         yield StatusBar(id="status", end=self.context.glyphs.more)

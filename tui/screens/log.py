@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -13,7 +12,7 @@ from tui.context import Context
 from tui.history_sources import EventSource
 from tui.log_rows import empty_log, event_rows, log_columns, place_line
 from tui.screens.base import ModeScreen, sheet
-from tui.widgets.bars import Bar, ModeBar
+from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
 from vault.views import LoggedEvent
@@ -23,6 +22,7 @@ class LogScreen(ModeScreen):
     """All events, or those of one asset alone. `chain`: how the log's chain stands, in words."""
 
     MODE = "log"
+    PART_OF = "desk"
     CSS_PATH = sheet("log")
     BINDINGS: ClassVar[list[Binding]] = bindings("log")  # type: ignore[assignment]  # Textual's own type is wider
     AUTO_FOCUS = "#events"
@@ -32,11 +32,6 @@ class LogScreen(ModeScreen):
         self._chain = chain
         self._only = ""
         """The asset whose events alone are shown; "" for all."""
-
-    def compose(self) -> ComposeResult:
-        """It belongs to mode 1."""
-        for each in super().compose():
-            yield ModeBar("desk", self.context.banner, id="modes") if isinstance(each, ModeBar) else each
 
     def body(self) -> Iterable[Widget]:
         """Where one is, the events, the current one in full."""

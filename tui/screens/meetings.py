@@ -22,7 +22,7 @@ from tui.widgets import blank
 from tui.widgets.accounts import ALL, AccountsList
 from tui.widgets.bars import Bar
 from tui.widgets.columns import Column
-from tui.widgets.dock import dock_rows
+from tui.widgets.dock import Dock
 from tui.widgets.filter import Filter
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
@@ -61,7 +61,7 @@ class MeetingsScreen(TriageScreen):
             id="body",
         )
         yield Filter(self._known, self._leave_filter, id="filter")
-        yield Lines(id="dock", focusable=False)
+        yield Dock(self.context, id="dock")
 
     def on_mount(self) -> None:
         """What belongs together is drawn together: the cursor and its place, the pane and the keys that can act."""
@@ -146,10 +146,7 @@ class MeetingsScreen(TriageScreen):
 
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """The dock and the accounts; the rows too when the ledger changed."""
-        dock, context = self.query_one("#dock", Lines), self.context
-        most = 5 if self.size.height >= 30 else 3
-        dock.show(lambda width: dock_rows(snapshot.transfers, width, context.glyphs, most, context.now()))
-        dock.display = bool(dock_rows(snapshot.transfers, 80, context.glyphs, most, context.now()))
+        self.query_one("#dock", Dock).tell(snapshot.transfers)
         self.query_one("#accounts", AccountsList).tell(self._accounts, snapshot)
         self._tell_selector()
         if changed:

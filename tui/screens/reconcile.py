@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -24,7 +23,7 @@ from tui.reconcile_rows import (
 from tui.screens.base import ModeScreen, sheet
 from tui.screens.confirm import ConfirmScreen
 from tui.triage_acts import TriageActs
-from tui.widgets.bars import Bar, ModeBar
+from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines
 from tui.widgets.source import ListSource
 from tui.widgets.table import Table
@@ -38,6 +37,7 @@ class ReconcileScreen(ModeScreen):
     """Compares when it is opened and when asked to; what differs is a line each."""
 
     MODE = "reconcile"
+    PART_OF = "desk"
     CSS_PATH = sheet("reconcile")
     BINDINGS: ClassVar[list[Binding]] = bindings("reconcile")  # type: ignore[assignment]  # Textual's own type is wider
     AUTO_FOCUS = "#differences"
@@ -50,11 +50,6 @@ class ReconcileScreen(ModeScreen):
         self._asked = False
         self._mending: set[ReconcileRow] = set()
         """What is being mended: once is enough, however often the key is pressed."""
-
-    def compose(self) -> ComposeResult:
-        """It belongs to mode 1."""
-        for each in super().compose():
-            yield ModeBar("desk", self.context.banner, id="modes") if isinstance(each, ModeBar) else each
 
     def body(self) -> Iterable[Widget]:
         """Counts, the differences, the current one in full."""

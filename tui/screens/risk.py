@@ -3,7 +3,6 @@
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -18,9 +17,8 @@ from tui.screens.base import sheet
 from tui.screens.raw import RawScreen
 from tui.screens.triage import TriageScreen
 from tui.triage_acts import TriageActs
-from tui.widgets.bars import Bar, ModeBar
-from tui.widgets.dock import dock_rows
-from tui.widgets.lines import Lines
+from tui.widgets.bars import Bar
+from tui.widgets.dock import Dock
 from tui.widgets.pane import Pane
 from tui.widgets.source import ListSource
 from tui.widgets.table import Table
@@ -38,6 +36,7 @@ class RiskScreen(TriageScreen):
     """At risk, by slack. It has the desk's acts, so that `u` and `.` go on where one was."""
 
     MODE = "risk"
+    PART_OF = "desk"
     CSS_PATH = sheet("risk")
     BINDINGS: ClassVar[list[Binding]] = bindings("risk")  # type: ignore[assignment]  # Textual's own type is wider
     AUTO_FOCUS = "#risk"
@@ -50,11 +49,6 @@ class RiskScreen(TriageScreen):
         self._listed: str | None = None
         """The account whose rows are shown; None: none are yet."""
 
-    def compose(self) -> ComposeResult:
-        """It belongs to mode 1."""
-        for each in super().compose():
-            yield ModeBar("desk", self.context.banner, id="modes") if isinstance(each, ModeBar) else each
-
     def body(self) -> Iterable[Widget]:
         """Totals over the list; the pane at the right; the current line in words; the dock."""
         yield Bar(id="totals")
@@ -63,7 +57,7 @@ class RiskScreen(TriageScreen):
             Pane(self.context, id="pane"),
             id="body",
         )
-        yield Lines(id="dock", focusable=False)
+        yield Dock(self.context, id="dock")
 
     @property
     def table(self) -> "Table[RiskRow]":
@@ -105,10 +99,7 @@ class RiskScreen(TriageScreen):
 
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """The dock; the list when the ledger changed."""
-        dock, context = self.query_one("#dock", Lines), self.context
-        most = 5 if self.size.height >= 30 else 3
-        dock.show(lambda width: dock_rows(snapshot.transfers, width, context.glyphs, most, context.now()))
-        dock.display = bool(dock_rows(snapshot.transfers, 80, context.glyphs, most, context.now()))
+        self.query_one("#dock", Dock).tell(snapshot.transfers)
         self._tell()
         if changed:
             self.look()

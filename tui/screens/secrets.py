@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import ClassVar, Literal, cast
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -19,7 +18,7 @@ from tui.screens.confirm import ConfirmScreen
 from tui.screens.unlock import SHORTENED, Purpose, UnlockScreen
 from tui.secret_words import SecretRow
 from tui.unlocking import lock_or_unlock, unlocked
-from tui.widgets.bars import Bar, ModeBar
+from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines
 from tui.widgets.secret_input import SecretInput
 from tui.widgets.table import ListSource, Table
@@ -30,6 +29,7 @@ class SecretsScreen(ModeScreen):
     """The secrets of one account, the current one in full, and the stores."""
 
     MODE = "secrets"
+    PART_OF = "accounts"
     CSS_PATH = sheet("secrets")
     BINDINGS: ClassVar[list[Binding]] = bindings("secrets")  # type: ignore[assignment]  # Textual's own type is wider
     AUTO_FOCUS = "#list"
@@ -42,11 +42,6 @@ class SecretsScreen(ModeScreen):
         """The secret that is being typed."""
         self._told = ""
         """What was done last, in full: the status line may have no room for it."""
-
-    def compose(self) -> ComposeResult:
-        """It belongs to mode 6."""
-        for each in super().compose():
-            yield ModeBar("accounts", self.context.banner, id="modes") if isinstance(each, ModeBar) else each
 
     def body(self) -> Iterable[Widget]:
         """The list, the line to type in, the current secret and the stores."""

@@ -6,14 +6,29 @@ from datetime import datetime
 from rich.cells import cell_len
 
 from tui import label
+from tui.context import Context
 from tui.label import Glyphs, plain
 from tui.rows import TRANSFER_INKS, left_words, next_try, progress_words, words_now
 from tui.widgets.ink import Line
-from tui.widgets.lines import Row
+from tui.widgets.lines import Lines, Row
 from vault.views import TransferState, TransferView
 
 _LEAST_NAME = 16
 """Cells that a name keeps, however long the words beside it are."""
+
+
+class Dock(Lines):
+    """The transfers below a list; it takes no focus, and no room while nothing is under way."""
+
+    def __init__(self, context: Context, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        super().__init__(id=id, focusable=False)
+        self._glyphs, self._now = context.glyphs, context.now
+
+    def tell(self, transfers: tuple[TransferView, ...]) -> None:
+        """What the engine knows of them now."""
+        most = 5 if self.screen.size.height >= 30 else 3
+        self.show(lambda width: dock_rows(transfers, width, self._glyphs, most, self._now()))
+        self.display = bool(dock_rows(transfers, 80, self._glyphs, most, self._now()))
 
 
 def dock_rows(transfers: tuple[TransferView, ...], width: int, glyphs: Glyphs, most: int, now: datetime) -> list[Row]:
