@@ -25,10 +25,10 @@ demo: $(VENV)/.run ## open the desk over five emulated services
 	@$(BIN)/python -m tui demo
 
 test: $(VENV)/.dev ## run the tests
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 cover: $(VENV)/.dev ## measure how much of providers and vault their tests run: at least 95 % of branches
-	$(BIN)/python -m pytest -n 4 --cov --cov-report=term:skip-covered --cov-fail-under=95 tests/providers tests/vault
+	$(BIN)/python -m pytest -n 6 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=95 tests/providers tests/vault
 
 check: $(VENV)/.dev ## format, lint, types, contracts, pictures
 	$(BIN)/ruff format --check $(SOURCES)
