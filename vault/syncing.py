@@ -88,8 +88,8 @@ class Syncing:
     async def sync(self, account: str) -> SyncReport:
         """Ask the service for what it has, and take in what was saved for us. Raises ProviderError, VaultError."""
         config = self._connections.account(account)
-        await asyncio.to_thread(self._ledger.rules.apply, account, config.keep_days)
         try:
+            await asyncio.to_thread(self._ledger.rules.apply, account, config.keep_days)
             report = await self._sync(config)
         except (ProviderError, VaultError) as failure:
             await asyncio.to_thread(self._ledger.history.asked, account, failure.words, self._now().timestamp())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from providers.models import AssetId, AssetKind
-from vault.ledger import Ledger, schema, schema_search, summaries
+from vault.ledger import Ledger, schema, summaries
 from vault.ledger.schema_search import INDEXES
 
 NOW = 1_800_000_000.0
@@ -165,9 +165,9 @@ def _write(connection: sqlite3.Connection, rows: list[tuple[dict[str, Any], list
 
 def _version() -> str:
     """What a ledger that was made before depends on."""
-    modules = (schema, schema_search, summaries)
-    parts = [Path(module.__file__ or "").read_bytes() for module in modules]
-    return hashlib.sha256(b"".join([*parts, Path(__file__).read_bytes()])).hexdigest()[:12]
+    folder = Path(schema.__file__).parent
+    parts = [*sorted(folder.glob("schema*.py")), *sorted(folder.glob("migrating*.py")), folder / "summaries.py"]
+    return hashlib.sha256(b"".join(part.read_bytes() for part in [*parts, Path(__file__)])).hexdigest()[:12]
 
 
 def ledger_of(meetings: int, folder: Path | None = None) -> Path:

@@ -17,8 +17,9 @@ from tests.providers.proconf.box import box as proconf_box
 from tests.vault.world import World, archive, until
 from vault import syncing
 from vault.desk import Desk
-from vault.errors import SpoolError, VaultError
+from vault.errors import LedgerError, SpoolError, VaultError
 from vault.ledger.recording import Recorded
+from vault.ledger.ruling import Rules
 from vault.views import DeliveryState, LocalState, Query
 
 A = archive("a")
@@ -55,6 +56,16 @@ async def test_a_sync_that_fails_is_noted(it: World, desk: Desk) -> None:
     await desk.sync("advice")
     [account] = desk.accounts()
     assert account.error == ""
+
+
+async def test_a_ledger_that_fails_a_sync_is_noted_too(it: World, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Rules, *args: object) -> None:
+        raise LedgerError("the ledger is full")
+
+    monkeypatch.setattr(Rules, "apply", full)
+    with pytest.raises(LedgerError):
+        await desk.sync("advice")
+    assert desk.accounts()[0].error == "the ledger is full"
 
 
 async def test_a_sync_that_is_cancelled_is_no_success(it: World, desk: Desk) -> None:
