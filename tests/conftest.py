@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -20,6 +21,13 @@ def net() -> Iterator[Loopback]:
     """Emulators on loopback, stopped at the end of the test."""
     with Loopback() as loopback:
         yield loopback
+
+
+def pytest_configure() -> None:
+    """Whoever runs the tests may ignore signals (nohup, a script's background); programs that tests end by one must not."""
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 def pytest_collection_finish() -> None:
