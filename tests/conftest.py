@@ -24,7 +24,7 @@ def net() -> Iterator[Loopback]:
 
 
 def pytest_configure() -> None:
-    """Whoever runs the tests may ignore signals (nohup, a script's background); programs that tests end by one must not."""
+    """Whoever runs the tests may ignore signals (nohup does); programs that tests end by one must not."""
     for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, default)
