@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.emulation import Blob, mp4_blob, zip_blob
+from providers.models import RemoteState
 from tests.vault.faults.services import SERVICES, make_service
 from tests.vault.faults.stage import Stage
 from tests.vault.ledger.filling import NOW, at
-from tests.vault.world import World, archive, noise
+from tests.vault.world import World, archive, noise, until
 from vault.desk import Desk
 from vault.errors import Cancelled, VaultError
 from vault.keeping import VerifyProgress
@@ -199,6 +200,8 @@ async def test_it_is_loud_and_can_be_fetched_again(service: str, how: str, tmp_p
         desk, identity = stage.desk, made.identity
         await made.learn(desk)
         path = (await desk.fetch_now(identity)).path
+        # Huawei's events of the call follow: the first of them says that the recording is still being made.
+        await until(lambda: (asset := desk.asset(identity)) and asset.state is RemoteState.AVAILABLE)
         whole = spoil(Path(path), how)
         found = await desk.verify(identity)
         assert found.state is (LocalState.LOST if how == "gone" else LocalState.DAMAGED)
