@@ -37,8 +37,8 @@ def _moment(at: datetime) -> str:
 def place_line(place: int, total: int, only: str) -> Line:
     """Which event of how many, and of what."""
     where = f"{place:,} of {total:,}" if total else "none"
-    of = f" of {plain(only)}" if only else ""
-    return ((" Log of events", "strong"), (f"{of}  {where}", ""), ("  newest first", "dim"))
+    of = f"  of {plain(only)}" if only else ""
+    return ((" Log of events", "strong"), (f"  {where}", ""), ("  newest first", "dim"), (of, ""))
 
 
 def event_rows(row: LoggedEvent | None, chain: str, width: int) -> list[Row]:
@@ -53,7 +53,7 @@ def event_rows(row: LoggedEvent | None, chain: str, width: int) -> list[Row]:
     rows += field("by", event.who, width)
     rows += field("says", event.words, width)
     for name, value in event.facts.items():
-        rows += field(name, str(value), width)
+        rows += field(name, "" if value is None else str(value), width)
     return rows + field("link", event.chain, width, "dim")
 
 

@@ -62,3 +62,21 @@ async def test_a_new_event_comes_in_above_and_moves_no_cursor(engine: StageEngin
         engine.set()
         await until(pilot, lambda: screen.table.total > total)
         assert screen.table.current == before
+
+
+async def test_the_chain_is_told_as_it_stands_when_the_log_is_opened(engine: StageEngine) -> None:
+    """The desk followed it when it opened, and much has happened since."""
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        desk = await ready(pilot)
+        before = engine.desk.custody.log_size()
+        await until(pilot, lambda: desk.pane.chain.startswith(f"whole, {before} events"))
+        engine.desk.enqueue([row.asset.identity for row in engine.desk.risk.look().rows[:3]])
+        many = engine.desk.custody.log_size()
+        assert many > before
+        await pilot.press("L")
+        await shows(pilot, f"chain whole, {many} events")
+        assert "None" not in seen(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is desk)
+        await pilot.press("enter")
+        await until(pilot, lambda: desk.pane.chain.startswith(f"whole, {many} events"))

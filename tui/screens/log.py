@@ -12,6 +12,7 @@ from tui.context import Context
 from tui.history_sources import EventSource
 from tui.log_rows import empty_log, event_rows, log_columns, place_line
 from tui.screens.base import ModeScreen, sheet
+from tui.screens.log_following import FOLLOWED_UNASKED, followed
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
@@ -19,7 +20,7 @@ from vault.views import LoggedEvent
 
 
 class LogScreen(ModeScreen):
-    """All events, or those of one asset alone. `chain`: how the log's chain stands, in words."""
+    """All events, or those of one asset alone. `chain`: how the log's chain stood when it was last followed."""
 
     MODE = "log"
     PART_OF = "desk"
@@ -30,6 +31,7 @@ class LogScreen(ModeScreen):
     def __init__(self, context: Context, chain: str) -> None:
         super().__init__(context)
         self._chain = chain
+        self._is_followed = False
         self._only = ""
         """The asset whose events alone are shown; "" for all."""
 
@@ -48,6 +50,15 @@ class LogScreen(ModeScreen):
         self.table.empty = empty_log(self._only)
         self.table.show(EventSource(self.context.desk.lists, self._only))
         self._tell()
+        if not self._is_followed:
+            self._is_followed = True
+            self.attempt(self._follow, "log")
+
+    async def _follow(self) -> None:
+        """Where that is soon done, how the chain stands now."""
+        if await self.context.read(self.context.desk.custody.log_size) <= FOLLOWED_UNASKED:
+            self._chain = await followed(self)
+            self._tell()
 
     def see(self, snapshot: object, *, changed: bool) -> None:
         """New events stand above."""

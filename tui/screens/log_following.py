@@ -22,6 +22,8 @@ class _Log(Enum):
     WAITS = auto()
     """It is long: until somebody reads the pane."""
     SEEN = auto()
+    SHORT = auto()
+    """Seen, and soon seen again."""
 
 
 class FollowsLog(ModeScreen):
@@ -46,6 +48,7 @@ class FollowsLog(ModeScreen):
         """Follow the log's chain once, where that is soon done; a long one when somebody goes to the pane."""
         events = await self.context.read(lambda: self.context.desk.custody.log_size())
         if events <= FOLLOWED_UNASKED:
+            self._log = _Log.SHORT
             await self._follow_log()
             return
         self.pane.chain = unfollowed_words(events)
@@ -54,7 +57,9 @@ class FollowsLog(ModeScreen):
         self._log_is_wanted()
 
     def on_descendant_focus(self) -> None:
-        """Somebody reads the pane."""
+        """Somebody reads the pane; since a short log was followed, it may have grown."""
+        if self._log is _Log.SHORT and self.pane.has_focus:
+            self.attempt(self._follow_log, "log", exclusive=True)
         self._log_is_wanted()
 
     def _log_is_wanted(self) -> None:
@@ -63,13 +68,18 @@ class FollowsLog(ModeScreen):
             self.attempt(self._follow_log, "log")
 
     async def _follow_log(self) -> None:
-        """Follow the log's chain beside everything else: the pane tells how it stands."""
-
-        def give_way(done: int, total: int) -> None:
-            if not self.app.is_running:
-                raise Stopped("the desk is left")
-            time.sleep(GIVES_WAY_S)
-
-        report = await self.context.read(self.context.desk.custody.check_log, None, give_way)
-        self.pane.chain = chain_words(report, self.context.now())
+        """The pane tells how it stands."""
+        self.pane.chain = await followed(self)
         self.pane.redraw()
+
+
+async def followed(screen: ModeScreen) -> str:
+    """Follow the log's chain beside everything else; how it stands, in words."""
+    context, app = screen.context, screen.app
+
+    def give_way(done: int, total: int) -> None:
+        if not app.is_running:
+            raise Stopped("the desk is left")
+        time.sleep(GIVES_WAY_S)
+
+    return chain_words(await context.read(context.desk.custody.check_log, None, give_way), context.now())
