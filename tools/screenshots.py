@@ -140,6 +140,8 @@ async def narrow(camera: Camera) -> None:
     await camera.press(*["j"] * 12)
     await camera.take("desk-80x24")
     await camera.press("enter")
+    events = camera.engine.desk.custody.log_size
+    await camera.until(lambda: f"whole, {events()} events" in camera.text(), "the log is followed again")
     await camera.take("meeting-80x24")
     await camera.press("escape", "R")
     await camera.until(lambda: "At risk: all" in camera.text(), "the list")
