@@ -9,8 +9,8 @@ from tui.widgets.ink import Line
 from vault.query import Completion, Known, Parsed, Problem, complete, parse
 from vault.views import SORTS, Query, SavedView
 
-FROM_THE_LAST = ("start", "size")
-"""Orders that are wanted from the last (the newest, the largest) first."""
+FROM_THE_LAST = ("start", "size", "has")
+"""Orders that are wanted from the last (the newest, the largest, what has most) first."""
 FIELD_HINT = 'state: local: account: flag: before: after: size: kind: is: -not "a phrase"'
 MOST_NAME = 60
 KEYS_HINT = "enter keeps it, esc clears it"

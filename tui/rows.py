@@ -75,7 +75,7 @@ def meeting_columns(context: Context) -> tuple[Column[MeetingRow], ...]:
         return ((label.when_short(row.started_at, context.now()), "dim"),)
 
     return (
-        Column("Has", STAGES_WIDTH, 3, lambda row: stage_cell(row.stages)),
+        Column("Has", STAGES_WIDTH, 3, lambda row: stage_cell(row.stages), sort="has"),
         Column("State", 12, 1, lambda row: state_cell(row.state, row.local, glyphs), sort="state"),
         Column("Title", 20, 0, lambda row: ((plain(row.title) or plain(row.meeting), ""),), flex=True, sort="title"),
         Column(

@@ -147,7 +147,7 @@ class SavedView:
     descending: bool = True
 
 
-SORTS = ("start", "title", "state", "size", "deadline", "account")
+SORTS = ("start", "title", "state", "size", "deadline", "account", "has")
 
 
 @dataclass(frozen=True, slots=True)

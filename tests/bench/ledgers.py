@@ -17,7 +17,6 @@ from typing import Any
 
 from providers.models import AssetId, AssetKind
 from vault.ledger import Ledger, schema, summaries
-from vault.ledger.schema_search import INDEXES
 
 NOW = 1_800_000_000.0
 """When the ledger was last synced; unix seconds."""
@@ -130,14 +129,17 @@ def fill(path: Path, meetings: int) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -400000")
-        for sql in INDEXES:
-            connection.execute(f"DROP INDEX {sql.split()[5]}")
+        indexes = connection.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND name LIKE 'meetings\\_%' ESCAPE '\\'"
+        ).fetchall()
+        for name, _ in indexes:
+            connection.execute(f"DROP INDEX {name}")
         rows = _meetings(meetings, random.Random(7))
         for _ in range(0, meetings, _AT_ONCE):
             connection.execute("BEGIN")
             _write(connection, [row for row, _ in zip(rows, range(_AT_ONCE), strict=False)])
             connection.execute("COMMIT")
-        for sql in INDEXES:
+        for _, sql in indexes:
             connection.execute(sql)
         # Held transcripts have no files here: they count as read, with nothing in them that could be searched.
         connection.execute(

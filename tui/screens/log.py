@@ -56,7 +56,7 @@ class LogScreen(ModeScreen):
 
     async def _follow(self) -> None:
         """Where that is soon done, how the chain stands now."""
-        if await self.context.read(self.context.desk.custody.log_size) <= FOLLOWED_UNASKED:
+        if await self.context.read(self.context.desk.custody.log_rows) <= FOLLOWED_UNASKED:
             self._chain = await followed(self)
             self._tell()
 

@@ -10,7 +10,7 @@ from tui.screens.base import ModeScreen
 from tui.widgets.pane import Pane
 
 FOLLOWED_UNASKED = 10_000
-"""So many events of the log are followed in a third of a second of CPU; a million would take a core for a minute."""
+"""So many events and assets are gone through in a third of a second of CPU; a million in a minute."""
 GIVES_WAY_S = 0.02
 """So long the log rests after every 2,000 events (some 40 ms of Python, which keys need, too)."""
 
@@ -46,12 +46,12 @@ class FollowsLog(ModeScreen):
 
     async def _look_at_log(self) -> None:
         """Follow the log's chain once, where that is soon done; a long one when somebody goes to the pane."""
-        events = await self.context.read(lambda: self.context.desk.custody.log_size())
-        if events <= FOLLOWED_UNASKED:
+        context = self.context
+        if await context.read(lambda: context.desk.custody.log_rows()) <= FOLLOWED_UNASKED:
             self._log = _Log.SHORT
             await self._follow_log()
             return
-        self.pane.chain = unfollowed_words(events)
+        self.pane.chain = unfollowed_words(await context.read(context.desk.custody.log_size))
         self.pane.redraw()
         self._log = _Log.WAITS
         self._log_is_wanted()

@@ -61,6 +61,10 @@ class Custody:
         """How many events the log has."""
         return self._ledger.log.size()
 
+    def log_rows(self) -> int:
+        """How many rows `check_log` goes through: events, and the assets that it compares with them."""
+        return self._ledger.log.rows()
+
     def check_log(self, kept: Head | None = None, on_progress: LogProgress = lambda done, total: None) -> LogReport:
         """Follow the chain of the log, and compare the assets' rows with it. `kept`: a head that a person kept.
 

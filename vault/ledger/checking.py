@@ -95,6 +95,12 @@ class Log:
             number = int(connection.execute("SELECT coalesce(sum(count), 0) FROM log").fetchone()[0])
         return number
 
+    def rows(self) -> int:
+        """How many rows a check goes through: events, and the assets that are compared with them."""
+        with self._database.read() as connection:
+            number = int(connection.execute("SELECT coalesce(sum(assets), 0) FROM holdings").fetchone()[0])
+        return self.size() + number
+
     def check(self, kept: Head | None = None, on_progress: Progress = _silent) -> LogReport:
         """Follow the chain from its beginning, and compare held files' rows, flags and receipts with the events.
 

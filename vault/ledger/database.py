@@ -12,7 +12,7 @@ from pathlib import Path
 from vault.errors import LedgerError, Superseded
 from vault.filesystem import network_kind
 from vault.ledger.events import LogConnection
-from vault.ledger.migrating import Stepwise, Watcher
+from vault.ledger.migrating import Stepwise, Watcher, run_steps
 from vault.ledger.migrating_custody import Chaining
 from vault.ledger.schema import MIGRATIONS
 
@@ -243,13 +243,13 @@ class Database:
             if have > len(MIGRATIONS):
                 raise LedgerError(f"the ledger {self.path} was written by a newer reeldesk; update this one")
             for version in range(have, len(MIGRATIONS)):
-                script = MIGRATIONS[version]
+                steps = MIGRATIONS[version]
                 try:
-                    if script is None:
+                    if steps is None:
                         _IN_STEPS[version + 1](version + 1, self._on_migration).run(connection)
                     else:
-                        end = f"PRAGMA user_version = {version + 1}; COMMIT;"
-                        connection.executescript(f"BEGIN IMMEDIATE; {script}; {end}")
+                        those = (steps,) if isinstance(steps, str) else steps
+                        run_steps(connection, version + 1, those, self._on_migration)
                 except sqlite3.OperationalError:
                     if connection.in_transaction:
                         connection.rollback()

@@ -43,3 +43,12 @@ LEFT = FLAGS[Flag.SKIP] | FLAGS[Flag.FORGET]
 """What is not to be fetched, and so is not at risk."""
 RELEASING = 1 << 27
 """A release of it is open."""
+
+
+def rank_of(bits: int) -> int:
+    """A number that orders by what there is: kinds, an archive first, then how much is held. No two bits share one."""
+    rank = bits
+    for place, bit in enumerate(KINDS.values()):
+        rank |= 1 << (39 - place) if bits & bit else 0
+    rank |= 1 << 33 if bits & LOCALS[LocalState.HELD] else 0
+    return rank | (0 if bits & LOCALS[LocalState.ABSENT] else 1 << 32)

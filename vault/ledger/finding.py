@@ -196,10 +196,10 @@ class Finder:
             return None
         where, values = _where(self._filter.counted)
         sql = f"SELECT DISTINCT m.facets FROM counters m WHERE {where} AND m.meetings > 0"
-        numbers = [row[0] for row in self._connection.execute(sql, values)]
-        index = "" if "m.provider" in where else "INDEXED BY meetings_by_facets"
-        sql = f"SELECT m.id FROM meetings m {index} WHERE m.facets IN (SELECT value FROM json_each(?)) AND {where}"
-        found = self._few(Statement(sql, (json.dumps(numbers), *values)))
+        ranks = [facets.rank_of(row[0]) for row in self._connection.execute(sql, values)]
+        sql = f"""SELECT m.id FROM meetings m INDEXED BY meetings_by_has
+            WHERE m.summary_has IN (SELECT value FROM json_each(?)) AND {where}"""
+        found = self._few(Statement(sql, (json.dumps(ranks), *values)))
         return None if found is None else [found, *self._conditions(self._filter.words, counted=False)]
 
     def _by_range(self) -> list[Clause] | None:

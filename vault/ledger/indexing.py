@@ -16,6 +16,9 @@ _FEWEST, _MOST = 20, 2_000
 # CROSS JOIN keeps the order: by itself SQLite would go through all assets first.
 SAID_AND_HELD = """SELECT count(*) FROM said s CROSS JOIN assets a ON a.id = s.id
     WHERE s.text != '' AND a.kept = 'held'"""
+WANTED = """SELECT a.id, a.path, a.extension, a.sha256 FROM assets a LEFT JOIN said s ON s.id = a.id
+    WHERE a.kind = 'transcript' AND a.kept = 'held' AND a.id > ? AND s.sha256 IS NOT a.sha256 ORDER BY a.id LIMIT 1"""
+"""The next held transcript that is to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Index:
         self._database = database
         self._clock = clock
         self._at_once = 200
+        self._read_to = 0
+        """The asset that was given to be read last: those before it are not looked at again for each that follows."""
 
     def fill(self) -> bool:
         """Take some meetings into the index; whether there are more. Holds the write lock for some 30 ms."""
@@ -76,14 +81,18 @@ class Index:
         """A held transcript that is to be read; those whose file is gone or damaged are forgotten on the way."""
         gone = """SELECT s.id, s.meeting_id FROM said s CROSS JOIN assets a ON a.id = s.id
             WHERE a.kept != 'held' AND s.text != '' LIMIT 100"""
-        wanted = """SELECT a.id, a.path, a.extension, a.sha256 FROM assets a LEFT JOIN said s ON s.id = a.id
-            WHERE a.kind = 'transcript' AND a.kept = 'held' AND s.sha256 IS NOT a.sha256 LIMIT 1"""
         with self._database.read() as connection:
-            lost = connection.execute(gone).fetchall()
-            row = connection.execute(wanted).fetchone()
+            row = connection.execute(WANTED, (self._read_to,)).fetchone()
+            if row is None and self._read_to:  # those before it may have come meanwhile
+                self._read_to = 0
+                row = connection.execute(WANTED, (0,)).fetchone()
+            lost = [] if self._read_to else connection.execute(gone).fetchall()
         for each in lost:
             self._say(each["id"], each["meeting_id"], "", "")
-        return None if row is None else Unread(row["id"], row["path"], row["extension"], row["sha256"])
+        if row is None:
+            return None
+        self._read_to = row["id"]
+        return Unread(row["id"], row["path"], row["extension"], row["sha256"])
 
     def say(self, unread: Unread, text: str) -> None:
         """Keep a transcript's text ("" when nothing in it can be searched)."""

@@ -5,8 +5,10 @@ that nobody reads yet, so that whoever is killed, or interrupts, loses nothing.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from vault.ledger import summaries
 from vault.ledger.schema_search import INDEXES, TABLES, TRIGGERS
@@ -14,6 +16,9 @@ from vault.ledger.schema_search import INDEXES, TABLES, TRIGGERS
 _MEETINGS_AT_ONCE = 1_000
 _OPERATIONS_BETWEEN = 200_000
 """SQLite's virtual machine does so many in some 10 ms."""
+_ROWS_AT_ONCE = 20_000
+_AN_INDEX = 100_000
+"""What a statement of a script is reckoned as, in rows that are filled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,74 @@ class Migrating:
 
 Watcher = Callable[[Migrating], None]
 """Told of the progress; what it raises interrupts, and the next opening goes on."""
+
+
+@contextmanager
+def told_while(connection: sqlite3.Connection, tell: Callable[[], None]) -> Iterator[None]:
+    """Calls `tell` again and again while statements run that take long. Raises what it raises, which ends them."""
+    raised: list[BaseException] = []
+
+    def beat() -> int:
+        try:
+            tell()
+        except BaseException as error:  # noqa: BLE001  # passed on below, since SQLite would swallow it
+            raised.append(error)
+        return int(bool(raised))
+
+    connection.set_progress_handler(beat, _OPERATIONS_BETWEEN)
+    try:
+        yield
+    except sqlite3.OperationalError:
+        if raised:
+            raise raised[0] from None
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A step that goes through a table: `sql` has marks for the id behind which it begins, and the last one."""
+
+    table: str
+    sql: str
+
+
+def run_steps(connection: sqlite3.Connection, version: int, steps: Sequence[str | Fill], watch: Watcher) -> None:
+    """A migration in one transaction: scripts and fills. Interrupted, it begins anew with the next opening.
+
+    `watch` is told while it takes long, and raises to interrupt it, which is raised here. Where another process has
+    made it meanwhile, nothing is done.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] < version:
+            for statement, values, now in list(_told(connection, steps)):
+                with told_while(connection, partial(watch, now)):
+                    connection.execute(statement, values)
+            connection.execute(f"PRAGMA user_version = {version}")
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _told(
+    connection: sqlite3.Connection, steps: Sequence[str | Fill]
+) -> Iterator[tuple[str, tuple[int, ...], Migrating]]:
+    """Each statement with its values, and how far that is, in tables' worth of rows."""
+    statements: list[tuple[str, tuple[int, ...], int]] = []
+    for step in steps:
+        if isinstance(step, str):
+            statements += [(statement, (), _AN_INDEX) for statement in _statements(step)]
+            continue
+        last = connection.execute(f"SELECT coalesce(max(rowid), 0) FROM {step.table}").fetchone()[0]
+        firsts = range(0, last, _ROWS_AT_ONCE)
+        statements += [(step.sql, (first, first + _ROWS_AT_ONCE), _ROWS_AT_ONCE) for first in firsts]
+    total, done = sum(rows for _, _, rows in statements), 0
+    for statement, values, rows in statements:
+        yield statement, values, Migrating("columns and their indexes", done, total)
+        done += rows
 
 
 class Stepwise:
@@ -99,32 +172,15 @@ class Stepwise:
 
     def _make(self, connection: sqlite3.Connection, sql: str, now: Migrating) -> None:
         """Make an index, or with "" the counters and an end; the watcher is told all the while."""
-        raised: list[BaseException] = []
-
-        def beat() -> int:
-            try:
-                self._watch(now)
-            except BaseException as error:  # noqa: BLE001  # passed on below, since SQLite would swallow it
-                raised.append(error)
-            return int(bool(raised))
-
         self._watch(now)
-        connection.set_progress_handler(beat, _OPERATIONS_BETWEEN)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
+        connection.execute("BEGIN IMMEDIATE")
+        with told_while(connection, lambda: self._watch(now)):
             if connection.execute("PRAGMA user_version").fetchone()[0] < self._version:
                 if sql:
                     connection.execute(sql)
                 else:
                     self._end(connection)
-            connection.commit()
-        except sqlite3.OperationalError:
-            if raised:
-                connection.rollback()
-                raise raised[0] from None
-            raise
-        finally:
-            connection.set_progress_handler(None, 0)
+        connection.commit()
 
     def _end(self, connection: sqlite3.Connection) -> None:
         sql = "SELECT id FROM again UNION SELECT id FROM meetings WHERE id > (SELECT place FROM migrating)"
@@ -136,11 +192,18 @@ class Stepwise:
 
 def execute_script(connection: sqlite3.Connection, script: str) -> None:
     """A script inside the caller's transaction, which `executescript` would end."""
+    for statement in _statements(script):
+        connection.execute(statement)
+
+
+def _statements(script: str) -> Iterator[str]:
     statement = ""
     for line in script.splitlines(keepends=True):
         for part in line.split(";")[:-1]:
             statement += part + ";"
             if sqlite3.complete_statement(statement):
-                connection.execute(statement)
+                yield statement
                 statement = ""
         statement += line.rpartition(";")[2] if ";" in line else line
+    if statement.strip():
+        yield statement

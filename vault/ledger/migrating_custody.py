@@ -8,12 +8,10 @@ import sqlite3
 from collections.abc import Callable
 
 from vault.ledger.events import By, Fact, LogConnection, NewEvent, body_of, digest_of, first_link, link
-from vault.ledger.migrating import Migrating, Watcher, execute_script
+from vault.ledger.migrating import Migrating, Watcher, execute_script, told_while
 from vault.ledger.schema_custody import INDEX, TABLES, TRIGGERS
 
 _AT_ONCE = 5_000
-_OPERATIONS_BETWEEN = 200_000
-"""SQLite's virtual machine does so many in some 10 ms."""
 
 _BEGIN = """
     CREATE TABLE chaining (event INTEGER NOT NULL, asset INTEGER NOT NULL);
@@ -122,24 +120,8 @@ class Chaining:
         return place
 
     def _index(self, connection: sqlite3.Connection) -> int:
-        raised: list[BaseException] = []
-
-        def beat() -> int:
-            try:
-                self._tell("an index of the log", 1, 1 + _AT_ONCE)
-            except BaseException as error:  # noqa: BLE001  # passed on below, since SQLite would swallow it
-                raised.append(error)
-            return int(bool(raised))
-
-        connection.set_progress_handler(beat, _OPERATIONS_BETWEEN)
-        try:
+        with told_while(connection, lambda: self._tell("an index of the log", 1, 1 + _AT_ONCE)):
             connection.execute(INDEX)
-        except sqlite3.OperationalError:
-            if raised:
-                raise raised[0] from None
-            raise
-        finally:
-            connection.set_progress_handler(None, 0)
         return 0
 
     def _end(self, connection: sqlite3.Connection) -> int:

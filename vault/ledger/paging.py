@@ -71,6 +71,7 @@ _ORDERS = {
     "size": ("m.summary_size", True, "meetings_by_size", "meetings_by_size"),
     "deadline": ("m.summary_deadline", True, "meetings_by_deadline", "meetings_by_deadline"),
     "account": ("m.account", False, "meetings_by_account", "meetings_by_account"),
+    "has": ("m.summary_has", False, "meetings_by_has", "meetings_by_has"),
 }
 
 

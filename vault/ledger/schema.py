@@ -4,13 +4,14 @@ Times are unix seconds (UTC). A meeting's `summary_*` columns repeat what its as
 sort and filter of the list is served from an index; `vault.ledger.summaries` keeps them in step.
 """
 
-from vault.ledger import schema_lines, schema_risk
+from vault.ledger import schema_has, schema_lines, schema_risk
+from vault.ledger.migrating import Fill
 from vault.ledger.schema_triage import TRIAGE
 
 STEPWISE = None
 """Stands for a migration that is made in steps; `vault.ledger.database` knows by what."""
 
-MIGRATIONS: tuple[str | None, ...] = (
+MIGRATIONS: tuple[str | tuple[str | Fill, ...] | None, ...] = (
     """
     CREATE TABLE meetings (
         id INTEGER PRIMARY KEY,
@@ -183,4 +184,5 @@ MIGRATIONS: tuple[str | None, ...] = (
     TRIAGE,  # 6: flags, releases, receipts, deeds
     schema_risk.SCRIPT,  # 7: rules, rates, what is pending
     schema_lines.SCRIPT,  # 8: transfers and deliveries by the page
+    schema_has.STEPS,  # 9: the order by what a meeting has
 )

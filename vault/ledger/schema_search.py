@@ -53,7 +53,6 @@ INDEXES = (
     "CREATE INDEX IF NOT EXISTS meetings_by_account ON meetings (account, id, facets)",
     "CREATE INDEX IF NOT EXISTS meetings_of_by_start ON meetings (account, started_at, id, facets)",
     "CREATE INDEX IF NOT EXISTS assets_transcripts ON assets (kept) WHERE kind = 'transcript'",
-    "CREATE INDEX IF NOT EXISTS meetings_by_facets ON meetings (facets, account)",
 )
 
 TRIGGERS = """

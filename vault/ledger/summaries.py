@@ -26,6 +26,7 @@ _MEETING = (
     "summary_deadline",
     "summary_faults",
     "summary_at_risk",
+    "summary_has",
 )
 _ASSETS = """SELECT a.id, a.meeting_id, a.kind, a.variant, a.state, a.size, a.held_size, a.deadline, a.kept, a.link,
     {flags} AS flags, {releasing} AS releasing, t.state AS transfer_state, {local} AS local
@@ -73,20 +74,22 @@ def summary_of(meeting: Row, assets: Sequence[Row], *, said: bool = False) -> di
         "summary_deadline": deadline,
         "summary_faults": faults,
         "summary_at_risk": int(deadline is not None),
+        "summary_has": facets.rank_of(bits),
     }
 
 
 def refresh(connection: sqlite3.Connection, meeting_ids: Iterable[int], *, before_triage: bool = False) -> None:
     """Recompute the summaries of these meetings, inside the caller's transaction. Writes only what differs.
 
-    `before_triage`: the ledger is on its way up and has no flags and releases yet.
+    `before_triage`: the ledger is on its way up and has no flags, releases and `summary_has` yet.
     """
     ids = sorted(set(meeting_ids))
     for start in range(0, len(ids), _AT_ONCE):
-        _refresh(connection, ids[start : start + _AT_ONCE], _BEFORE_TRIAGE if before_triage else _NOW)
+        _refresh(connection, ids[start : start + _AT_ONCE], before_triage=before_triage)
 
 
-def _refresh(connection: sqlite3.Connection, ids: list[int], assets_sql: str) -> None:
+def _refresh(connection: sqlite3.Connection, ids: list[int], *, before_triage: bool) -> None:
+    assets_sql, columns = (_BEFORE_TRIAGE, _MEETING[:-1]) if before_triage else (_NOW, _MEETING)
     marks = ", ".join("?" * len(ids))
     assets: defaultdict[int, list[sqlite3.Row]] = defaultdict(list)
     for asset in connection.execute(f"{assets_sql} WHERE a.meeting_id IN ({marks}) ORDER BY a.id", ids):
@@ -95,13 +98,13 @@ def _refresh(connection: sqlite3.Connection, ids: list[int], assets_sql: str) ->
         row[0]
         for row in connection.execute(f"SELECT meeting_id FROM said WHERE meeting_id IN ({marks}) AND text != ''", ids)
     }
-    names = ", ".join(f"m.{name}" for name in _MEETING)
+    names = ", ".join(f"m.{name}" for name in columns)
     sql = f"""SELECT {names}, t.words AS searched FROM meetings m LEFT JOIN texts t ON t.id = m.id
         WHERE m.id IN ({marks})"""
     for row in connection.execute(sql, ids).fetchall():
         own = assets[row["id"]]
         summary = summary_of(row, own, said=row["id"] in said)
-        changed = {name: value for name, value in summary.items() if row[name] != value}
+        changed = {name: value for name, value in summary.items() if name in columns and row[name] != value}
         if changed:
             places = ", ".join(f"{name} = ?" for name in changed)
             connection.execute(f"UPDATE meetings SET {places} WHERE id = ?", (*changed.values(), row["id"]))

@@ -13,7 +13,7 @@ def version_3(new: Path, old: Path) -> None:
     """Make one at `old`, with what the ledger at `new` holds."""
     with closing(sqlite3.connect(old, isolation_level=None)) as connection:
         for script in MIGRATIONS[:3]:
-            assert script is not None
+            assert isinstance(script, str)
             connection.executescript(script)
         connection.execute("ATTACH ? AS new", (str(new),))
         for table in COPIED:

@@ -17,7 +17,7 @@ from tests.vault.ledger.test_reading import fill
 from vault.errors import LedgerError, Superseded
 from vault.ledger import Ledger, finding, summaries
 from vault.ledger.finding import Finder
-from vault.ledger.indexing import SAID_AND_HELD
+from vault.ledger.indexing import SAID_AND_HELD, WANTED
 from vault.ledger.vectors import Vectors
 from vault.query import CHOICES
 from vault.views import SORTS, AssetView, Count, Facet, LocalState, MeetingView, Query
@@ -242,8 +242,8 @@ def test_what_is_typed_is_sought_in_the_rows_of_an_order_one_by_one(
     [
         ("SELECT id FROM meetings WHERE account = 'a' AND meeting = 'b'", "sqlite_autoindex_meetings_1"),
         (
-            "SELECT m.id FROM meetings m INDEXED BY meetings_by_facets WHERE m.facets IN (1, 2) AND m.account = 'a'",
-            "facets",
+            "SELECT m.id FROM meetings m INDEXED BY meetings_by_has WHERE m.summary_has IN (1, 2) AND m.account = 'a'",
+            "COVERING INDEX meetings_by_has",
         ),
         ("SELECT count(*) FROM assets WHERE kind = 'transcript' AND kept = 'held'", "assets_transcripts"),
         ("SELECT sum(meetings) FROM counters m WHERE m.account = 'a' AND m.facets & 3 != 0", "PRIMARY KEY"),
@@ -260,6 +260,13 @@ def test_what_was_said_is_counted_without_a_look_at_every_asset(full: Ledger) ->
     with full._database.read() as connection:
         plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {SAID_AND_HELD}")]
     assert plan == ["SCAN s", "SEARCH a USING INTEGER PRIMARY KEY (rowid=?)"]
+
+
+def test_the_next_transcript_to_read_is_found_behind_the_last(full: Ledger) -> None:
+    with full._database.read() as connection:
+        plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {WANTED}", (7,))]
+    assert plan[0] == "SEARCH a USING INDEX assets_transcripts (kept=? AND rowid>?)"
+    assert not [detail for detail in plan if "B-TREE" in detail]
 
 
 def test_counters_and_facets_say_what_a_scan_would(full: Ledger) -> None:
