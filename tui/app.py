@@ -183,6 +183,7 @@ class DeskApp(RunsEngine, HoldsKeys, KeepsFrame, LeavesDesk):
             return  # a desk at rest costs nothing
         self._seen = (screen, snapshot, rate)
         changed, self._revision = snapshot.revision != self._revision, snapshot.revision
+        self.give_way()
         screen.see(snapshot, changed=changed)
         screen.tell_rate()
 

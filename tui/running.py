@@ -11,6 +11,7 @@ class RunsEngine(OffersUnlocking):
     """Runs the engine of its context. What the engine loads (clients, keyrings) would compete with the first paint."""
 
     engine_begun: bool = False
+    _gives_way = False
 
     def first_painted(self) -> None:
         """Begin it."""
@@ -22,8 +23,23 @@ class RunsEngine(OffersUnlocking):
         if isinstance(event, events.InputEvent | events.Paste):
             self._begin_engine()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            self.context.engine.give_way()
+            self.give_way()
         await super().on_event(event)
+
+    def heard(self) -> None:
+        """A key was read, on the thread that reads: transfers give way before it comes to its turn here."""
+        self.context.engine.give_way()
+
+    def give_way(self) -> None:
+        """There is something to draw: transfers give way until the next frame."""
+        self.context.engine.give_way()
+        self._gives_way = True
+
+    def post_display_hook(self) -> None:
+        """A frame was drawn."""
+        if self._gives_way:
+            self._gives_way = False
+            self.context.engine.drawn()
 
     def _begin_engine(self) -> None:
         if not self.engine_begun:

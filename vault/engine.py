@@ -230,9 +230,14 @@ class Engine:
         return f"{account}: {report.meetings} meetings, {report.new} new; {report.words}".rstrip("; ")
 
     def give_way(self) -> None:
-        """A key is being answered: for a moment transfers read nothing. From any thread."""
+        """The screen has something to draw: until `drawn`, and not for long, transfers read nothing (any thread)."""
         if self._queue is not None:
             self._queue.giving_way.ask()
+
+    def drawn(self) -> None:
+        """What transfers gave way for is drawn. From any thread."""
+        if self._queue is not None:
+            self._queue.giving_way.answered()
 
     async def stop_sync(self, account: str) -> bool:
         """End the sync of an account that is under way; whether one was. What came is kept. On the loop: by `do`."""

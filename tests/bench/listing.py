@@ -24,7 +24,7 @@ STARTS = 3
 """Starts of each program a round, beside that in which keys are pressed."""
 REST_S = 20.0
 LIVE_S = 10.0
-MOVES_UNDER_LOAD = 60
+MOVES_UNDER_LOAD = 90
 WORDS = ("münchen", "budget", "acme 9")
 LEAST, MOST = SIZES[0], SIZES[-1]
 OURS = desk_name(MOST)
@@ -188,7 +188,7 @@ def _press_under_load(program: Program, number: int, found: Measuring) -> None:
     found.sessions.append(Session(LOADED, number, 0.0, 0, program.memory(), 0.0, live))
     program.settle(0.02)
     for key in (["j"] * 15 + ["k"] * 15) * (MOVES_UNDER_LOAD // 30):
-        reaction = program.press(key, 0.06)
+        reaction = program.press(key)  # in the same rhythm as at rest
         if reaction is not None:
             found.keys.append(Key(LOADED, number, "cursor move", reaction.seconds, reaction.to_rows, reaction.bytes))
 

@@ -61,7 +61,7 @@ class Driven:
 
 
 _TEXTUAL_KEYS = {
-    "cursor move": [DOWN] * 15 + [UP] * 15,
+    "cursor move": ([DOWN] * 15 + [UP] * 15) * 3,
     "page": [PAGE_DOWN, PAGE_UP],
     "end": [CTRL_END, CTRL_HOME],
 }
@@ -82,7 +82,7 @@ def desk(folder: Path, size: int, base: str = "http://127.0.0.1:9") -> Driven:
         REELDESK_SECRET_ADVICE_API_KEY="flexperto-key",
     )
     keys = {
-        "cursor move": ["j"] * 15 + ["k"] * 15,
+        "cursor move": (["j"] * 15 + ["k"] * 15) * 3,
         "page": [PAGE_DOWN] * 6 + [PAGE_UP] * 6,
         "end": [END, HOME],
         "sort": ["s"] * 6,

@@ -208,6 +208,9 @@ class StageEngine:
     def give_way(self) -> None:
         """Nothing moves here."""
 
+    def drawn(self) -> None:
+        """Nothing moved here."""
+
     def close(self) -> None:
         """Stop, and let the loop be closed by whoever ran it."""
         self.stop()

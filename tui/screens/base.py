@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.app import ComposeResult
+from textual.css.query import NoMatches
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
@@ -25,6 +26,7 @@ from vault.errors import Superseded
 if TYPE_CHECKING:
     from vault.engine import Snapshot
 
+BarOf = TypeVar("BarOf", bound=Bar)
 SMALL = "reeldesk needs at least 60 x 20 characters; make the window larger"
 
 
@@ -86,8 +88,16 @@ class ModeScreen(Screen[None]):
 
     def say(self, words: str, ink: str = "") -> None:
         """Words in the status line."""
-        for bar in self.query("#status").results(Bar):  # None while the screen closes.
+        bar = self._bar("#status", Bar)
+        if bar is not None:
             bar.say(((" ", ""), (plain(words), ink)))
+
+    def _bar(self, selector: str, kind: type[BarOf]) -> BarOf | None:
+        """One of the bars; None while the screen opens or closes. `query` would go through every widget."""
+        try:
+            return self.query_one(selector, kind)
+        except NoMatches:
+            return None
 
     def say_on_top(self, words: str, ink: str = "") -> None:
         """Words in the status line of whichever screen is seen now, since what they are of may have taken a while."""
@@ -148,10 +158,10 @@ class ModeScreen(Screen[None]):
         """Grey what cannot act now; and an account whose TLS is not checked is never overlooked."""
         accounts = self.context.desk.config.accounts
         unchecked = [name for name, account in accounts.items() if not account.settings.verify]
-        for modes in self.query("#modes").results(ModeBar):
+        modes, keys = self._bar("#modes", ModeBar), self._bar("#keys", KeyBar)
+        if modes is not None and keys is not None:
             modes.badge(*badge(unchecked))
-        for bar in self.query("#keys").results(KeyBar):
-            bar.show(on(self.MODE), self.why_not, dict(self.app._keymap))
+            keys.show(on(self.MODE), self.why_not, dict(self.app._keymap))
 
     def on_resize(self) -> None:
         """The key line shows what fits."""
@@ -159,7 +169,7 @@ class ModeScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """What happened meanwhile is read."""
-        if self.query("#keys"):
+        if self._bar("#keys", KeyBar) is not None:
             self.look()
             self.refresh_keys()
         else:
@@ -185,7 +195,8 @@ class ModeScreen(Screen[None]):
         app = self.app
         if isinstance(app, WiredApp):
             words = f"{rate(app.bytes_a_second)} sent" if app.shows_rate else ""
-            for bar in self.query("#status").results(StatusBar):
+            bar = self._bar("#status", StatusBar)
+            if bar is not None:
                 bar.tail(words)
 
     # What the app tells ------------------------------------------------------------------------------------------

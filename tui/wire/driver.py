@@ -24,7 +24,7 @@ from textual.widgets import Input
 from tui.wire.abilities import abilities
 from tui.wire.cells import Cells
 from tui.wire.glass import Glass, Update
-from tui.wire.hearing import HEARS_S, Hearing
+from tui.wire.hearing import HEARS_S, Hearing, Hears
 from tui.wire.keys import Wake, read_keys
 from tui.wire.line import Line, Mouse
 from tui.wire.meter import Meter
@@ -184,6 +184,8 @@ class WireDriver(LinuxDriver):
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.repaint)
         if self._hearing.takes(message):
+            if isinstance(message, events.Key | events.Paste) and isinstance(self._app, Hears):
+                self._app.heard()
             super().process_message(message)
 
     # The mouse ---------------------------------------------------------------------------------------------------

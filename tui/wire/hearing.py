@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from textual import events
 from textual.message import Message
@@ -16,6 +17,14 @@ HEARS_S = 0.5
 ASKS = "\x1b[6n"
 """Asks for the cursor's place. Every terminal answers, after it has drawn what was sent before: what was typed before
 that comes in before the answer."""
+
+
+@runtime_checkable
+class Hears(Protocol):
+    """An app that is told of each key at once."""
+
+    def heard(self) -> None:
+        """A key was read: on the thread that reads, before the app has it."""
 
 
 class Hearing:
