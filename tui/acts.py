@@ -58,8 +58,7 @@ class Acts:
         if not moving:
             self._say(NOT_UNDER_WAY, "warn")
             return
-        for view in moving:
-            await self._context.read(self._context.desk.cancel, view.asset)
+        await self._context.read(self._context.desk.cancel, *(view.asset for view in moving))
         self._say(f"cancelled {label.count(len(moving), 'transfer')}; parts already fetched stay for a later try", "")
 
     async def pause(self, identities: Sequence[AssetId]) -> None:
@@ -70,8 +69,8 @@ class Acts:
         if not open_ones:
             self._say(NOT_UNDER_WAY, "warn")
             return
-        for view in moving or open_ones:
-            await self._context.read(desk.pause if moving else desk.resume, view.asset)
+        act = desk.pause if moving else desk.resume
+        await self._context.read(act, *(view.asset for view in moving or open_ones))
         verb = "paused" if moving else "resumed"
         self._say(f"{verb} {label.count(len(moving or open_ones), 'transfer')}", "")
 

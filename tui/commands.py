@@ -1,7 +1,7 @@
 """Every action of the desk, once: from here come the bindings, the key line, the help and the palette."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding
 
@@ -22,6 +22,8 @@ LOG = frozenset({"log"})
 OVER = SECRETS | RISK | RECONCILE | LOG
 TRIAGE = DESK | RISK
 """Where recordings are decided about, one by one or marked together."""
+MARKED = TRIAGE | TRANSFERS
+SORTED = DESK | TRANSFERS | WEBHOOKS | LOG
 LISTS = frozenset({"list"})
 """Bound by the widgets that have a cursor, on whatever screen they are."""
 
@@ -120,17 +122,17 @@ COMMANDS: tuple[Command, ...] = (
     _c("list.compare", "c", "Compare", "Service, ledger and disk side by side.", TRIAGE, _SEE, 19),
     _c("list.log", "L", "Log", "Every event of the custody log, newest first.", TRIAGE, _SEE, 25),
     _c("log.only", "i", "Its own", "The events of the current one's asset alone; once more, all.", LOG, _SEE, 1),
-    _c("list.mark", "space", "Mark", "Mark or unmark the current line and go on.", TRIAGE, _ACT, 9),
+    _c("list.mark", "space", "Mark", "Mark or unmark the current line and go on.", MARKED, _ACT, 9),
     _c(
         "list.mark-range",
         "M,ctrl+@",
         "Mark range",
         "Mark all from the line that was marked last to this one (ctrl+space does so, too).",
-        TRIAGE,
+        MARKED,
         _ACT,
     ),
-    _c("list.mark-all", "asterisk,ctrl+a", "Mark all", "Mark all that is listed.", TRIAGE, _ACT, 20),
-    _c("list.unmark", "U", "Unmark all", "Take every mark away.", TRIAGE, _ACT),
+    _c("list.mark-all", "asterisk,ctrl+a", "Mark all", "Mark all that is listed.", MARKED, _ACT, 20),
+    _c("list.unmark", "U", "Unmark all", "Take every mark away.", MARKED, _ACT),
     _c(
         "transfer.cancel",
         "x",
@@ -172,17 +174,10 @@ COMMANDS: tuple[Command, ...] = (
         4,
     ),
     _c("list.views", "V", "Views", "Saved filters: pick one, keep this one, forget one.", DESK, _SEE, 17),
-    _c("list.time", "t", "Go to day", "Go to a day: 2026-11-01, 2026-11, yesterday, 30d.", DESK, _SEE, 19),
-    _c(
-        "list.sort",
-        "s",
-        "Sort",
-        "Sort by start, title, state, size, deadline, account, what it has in turn.",
-        DESK,
-        _SEE,
-        8,
-    ),
-    _c("list.reverse", "S", "Reverse", "Turn the order round.", DESK, _SEE),
+    _c("list.time", "t,@", "Go to day", "Go to a day: 2026-11-01, 2026-11, yesterday, 30d.", DESK | LOG, _SEE, 19),
+    _c("list.day", "@", "Go to day", "Go to a day: 2026-11-01, 2026-11, 30d.", TRANSFERS | WEBHOOKS, _SEE, 19),
+    _c("list.sort", "s", "Sort", "The next order; a click on a column's title sorts by it.", SORTED, _SEE, 8),
+    _c("list.reverse", "S", "Reverse", "Turn the order round.", SORTED, _SEE),
     _c("list.faults", "f", "Faults", "Show only where something is wrong.", DESK, _SEE, 6),
     _c("list.risk", "R", "At risk", "What will be lost first, of all accounts.", DESK, _SEE, 3),
     _c("risk.desk", "R", "Desk", "Back to the desk.", RISK, _SEE, 25),
@@ -359,12 +354,16 @@ COMMANDS: tuple[Command, ...] = (
     ),
 )
 
+_BEHIND = ("list.mark", "list.mark-all", "list.sort")
+"""What comes behind the verbs in the key line of transfers and webhooks."""
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
 
 
 def on(place: str) -> tuple[Command, ...]:
     """The commands of a screen, or of the lists ("list"), as they stand in the registry."""
-    return tuple(command for command in COMMANDS if place in command.screens)
+    behind = _BEHIND if place in TRANSFERS | WEBHOOKS else ()
+    there = (command for command in COMMANDS if place in command.screens)
+    return tuple(replace(each, show=each.show + 50) if each.id in behind else each for each in there)
 
 
 def bindings(place: str) -> list[Binding]:

@@ -185,6 +185,8 @@ def transfer_rows(
     rows += field(
         "run by", runner if runner in ("", OURS) else f"{runner}; it is steered from here all the same", width
     )
+    moment = label.when(view.changed_at) if view.changed_at is not None else ""
+    rows += field("ended" if view.state.ended else "queued", moment, width)
     rows += fields((("asset", str(view.asset)), ("title", view.title)), width)
     return rows
 

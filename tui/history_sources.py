@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from providers.models import AssetId
 from tui.widgets.source import Near
 from vault.lists import Lists
-from vault.views import Count, DeliveryView, LoggedEvent, TransferView
+from vault.views import Count, DeliveryView, LoggedEvent, Sort, TransferView
 
 
 @dataclass(frozen=True, slots=True)
 class TransferSource:
-    """All that was ever queued."""
+    """All that was ever queued, in an order."""
 
     lists: Lists
+    sort: Sort
 
     def count_at_once(self) -> Count:
         """How many."""
@@ -30,11 +31,11 @@ class TransferSource:
     def rows(self, offset: int, limit: int, near: Near[TransferView]) -> Sequence[TransferView]:
         """A part of them."""
         after, before = (None if row is None else row.asset for row in (near.after, near.before))
-        return self.lists.transfers.page(offset, limit, after=after, before=before, total=near.total)
+        return self.lists.transfers.page(offset, limit, sort=self.sort, after=after, before=before, total=near.total)
 
     def position(self, key: Hashable) -> int | None:
         """Where one stands."""
-        return self.lists.transfers.position(key) if isinstance(key, AssetId) else None
+        return self.lists.transfers.position(key, sort=self.sort) if isinstance(key, AssetId) else None
 
     def key(self, row: TransferView) -> Hashable:
         """The asset's id."""
@@ -46,10 +47,11 @@ class TransferSource:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySource:
-    """The deliveries of an account ("": of all)."""
+    """The deliveries of an account ("": of all), in an order."""
 
     lists: Lists
     account: str
+    sort: Sort
 
     def count_at_once(self) -> Count:
         """How many."""
@@ -66,11 +68,13 @@ class DeliverySource:
     def rows(self, offset: int, limit: int, near: Near[DeliveryView]) -> Sequence[DeliveryView]:
         """A part of them."""
         after, before = (None if row is None else row.id for row in (near.after, near.before))
-        return self.lists.deliveries.page(self.account, offset, limit, after=after, before=before, total=near.total)
+        page = self.lists.deliveries.page
+        return page(self.account, offset, limit, sort=self.sort, after=after, before=before, total=near.total)
 
     def position(self, key: Hashable) -> int | None:
         """Where one stands."""
-        return self.lists.deliveries.position(self.account, key) if isinstance(key, int) else None
+        position = self.lists.deliveries.position
+        return position(self.account, key, sort=self.sort) if isinstance(key, int) else None
 
     def key(self, row: DeliveryView) -> Hashable:
         """Its number."""
@@ -82,10 +86,11 @@ class DeliverySource:
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """The events of an asset ("": all)."""
+    """The events of an asset ("": all), in an order."""
 
     lists: Lists
     identity: str
+    sort: Sort
 
     def count_at_once(self) -> Count:
         """How many."""
@@ -102,11 +107,12 @@ class EventSource:
     def rows(self, offset: int, limit: int, near: Near[LoggedEvent]) -> Sequence[LoggedEvent]:
         """A part of them."""
         after, before = (None if row is None else row.event.number for row in (near.after, near.before))
-        return self.lists.events.page(self.identity, offset, limit, after=after, before=before, total=near.total)
+        page = self.lists.events.page
+        return page(self.identity, offset, limit, sort=self.sort, after=after, before=before, total=near.total)
 
     def position(self, key: Hashable) -> int | None:
         """Where one stands."""
-        return self.lists.events.position(self.identity, key) if isinstance(key, int) else None
+        return self.lists.events.position(self.identity, key, sort=self.sort) if isinstance(key, int) else None
 
     def key(self, row: LoggedEvent) -> Hashable:
         """Its number."""

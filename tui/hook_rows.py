@@ -134,11 +134,11 @@ def delivery_columns(context: Context, narrow: Callable[[], bool]) -> tuple[Colu
         return ((f"{view.duplicates}x" if view.duplicates else "", "warn"),)
 
     return (
-        Column("UTC", 11, 2, time),
-        Column("Account", 8, 3, lambda view: ((plain(view.account), ""),)),
-        Column("What", _WHAT, 1, what, flex=True),
-        Column("Verified", 12, 4, lambda view: ((plain(view.verified), "dim"),), flex=True),
-        Column("Outcome", 21, 0, outcome, flex=True),
+        Column("UTC", 11, 2, time, sort="received"),
+        Column("Account", 8, 3, lambda view: ((plain(view.account), ""),), sort="account"),
+        Column("What", _WHAT, 1, what, flex=True, sort="topic"),
+        Column("Verified", 12, 4, lambda view: ((plain(view.verified), "dim"),), flex=True, sort="verified"),
+        Column("Outcome", 21, 0, outcome, flex=True, sort="state"),
         Column("Rep", 3, 5, again, right=True),
     )
 

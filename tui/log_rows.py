@@ -8,7 +8,7 @@ from tui.label import plain
 from tui.widgets.columns import Column
 from tui.widgets.ink import Line
 from tui.widgets.lines import Row
-from vault.views import LoggedEvent
+from vault.views import LoggedEvent, Sort
 
 LOUD = frozenset({"damaged", "lost", "failed", "mismatch"})
 """What nobody should overlook."""
@@ -21,10 +21,10 @@ def log_columns() -> tuple[Column[LoggedEvent], ...]:
         return ((plain(row.event.what), "bad" if row.event.what in LOUD else "strong"),)
 
     return (
-        Column("Number", 8, 4, lambda row: ((f"{row.event.number:,}", "dim"),), right=True),
-        Column("When UTC", 19, 0, lambda row: ((_moment(row.event.at), ""),)),
+        Column("Number", 8, 4, lambda row: ((f"{row.event.number:,}", "dim"),), right=True, sort="number"),
+        Column("When UTC", 19, 0, lambda row: ((_moment(row.event.at), ""),), sort="number"),
         Column("What", 11, 1, what),
-        Column("Of what", 18, 2, lambda row: ((plain(row.identity) or label.UNKNOWN, ""),), flex=True),
+        Column("Of what", 18, 2, lambda row: ((plain(row.identity) or label.UNKNOWN, ""),), flex=True, sort="of"),
         Column("Said", 16, 3, lambda row: ((plain(row.event.words), "dim"),), flex=True),
         Column("Who", 14, 5, lambda row: ((plain(row.event.who), "dim"),)),
     )
@@ -34,11 +34,14 @@ def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def place_line(place: int, total: int, only: str) -> Line:
-    """Which event of how many, and of what."""
+def place_line(place: int, total: int, only: str, sort: Sort) -> Line:
+    """Which event of how many, in which order, and of what."""
     where = f"{place:,} of {total:,}" if total else "none"
     of = f"  of {plain(only)}" if only else ""
-    return ((" Log of events", "strong"), (f"  {where}", ""), ("  newest first", "dim"), (of, ""))
+    order = "newest first" if sort.descending else "oldest first"
+    if sort.by == "of" and not only:
+        order = f"by what they are of, {'Z to A' if sort.descending else 'A to Z'}"
+    return ((" Log of events", "strong"), (f"  {where}", ""), (f"  {order}", "dim"), (of, ""))
 
 
 def event_rows(row: LoggedEvent | None, chain: str, width: int) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tui.widgets.source import Near
@@ -48,21 +49,15 @@ class MeetingSource:
         self.desk.search.interrupt()
 
 
-def nearest(desk: "Desk", query: Query, day: Query) -> tuple[MeetingRow | None, bool]:
-    """The first row of a query in the order of starts that began on a day (`since` <= start < `until` of it).
+def nearest(desk: "Desk", query: Query, since: datetime, until: datetime) -> MeetingRow | None:
+    """The first row of a query in the order of starts that began then (`since` <= start < `until`).
 
-    Where none did, the next one in that order, else the one before; and whether it did begin then. Blocks.
+    Where none did, the next one in that order, else the one before; None where none says when it began. Blocks.
     """
-    assert day.since is not None
-    assert day.until is not None
-    until = day.until if query.until is None else min(day.until, query.until)
-    since = day.since if query.since is None else max(day.since, query.since)
+    until = until if query.until is None else min(until, query.until)
+    since = since if query.since is None else max(since, query.since)
     onward = replace(query, until=until) if query.descending else replace(query, since=since)
     back = replace(query, since=since) if query.descending else replace(query, until=until)
     backward = replace(back, descending=not query.descending)
-    for each in (onward, backward):
-        for row in desk.page(each, 0, 1):
-            began = row.started_at
-            if began is not None:
-                return row, day.since <= began < day.until
-    return None, False
+    rows = (row for each in (onward, backward) for row in desk.page(each, 0, 1))
+    return next((row for row in rows if row.started_at is not None), None)

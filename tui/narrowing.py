@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tui.label import cut
+from tui.sorting import turned
 from tui.widgets.ink import Line
 from vault.query import Completion, Known, Parsed, Problem, complete, parse
-from vault.views import SORTS, Query, SavedView
+from vault.views import SORTS, Query, SavedView, Sort
 
-FROM_THE_LAST = ("start", "size", "has")
-"""Orders that are wanted from the last (the newest, the largest, what has most) first."""
 FIELD_HINT = 'state: local: account: flag: before: after: size: kind: is: -not "a phrase"'
 MOST_NAME = 60
 KEYS_HINT = "enter keeps it, esc clears it"
@@ -29,8 +28,8 @@ class Narrowing:
 
     def sorted_by(self, sort: str) -> "Narrowing":
         """In this order; once more, the other way round."""
-        descending = not self.base.descending if sort == self.base.sort else sort in FROM_THE_LAST
-        return replace(self, base=replace(self.base, sort=sort, descending=descending))
+        now = turned(sort, Sort(self.base.sort, self.base.descending))
+        return replace(self, base=replace(self.base, sort=now.by, descending=now.descending))
 
     def next_sort(self) -> "Narrowing":
         """In the next order."""

@@ -137,17 +137,20 @@ def transfer_columns(context: Context, now: Callable[[TransferView], TransferVie
             return ((f"{at:<8} ", "warn"), (words_now(view), "dim"))
         return ((words_now(view), "bad" if view.state is TransferState.FAILED else "dim"),)
 
+    def title(view: TransferView) -> Line:
+        return ((plain(view.title) or plain(view.asset.meeting), ""),)
+
     def tries(row: TransferView) -> Line:
         attempts = now(row).attempts
         return ((str(attempts) if attempts else "", "dim"),)
 
     return (
-        Column("State", 11, 0, lambda row: state(now(row))),
-        Column("Meeting", 16, 1, lambda view: ((plain(view.title) or plain(view.asset.meeting), ""),), flex=True),
-        Column("Asset", 10, 3, lambda view: ((str(view.asset.kind), "dim"),)),
-        Column("Progress", 13, 2, lambda row: progress(now(row))),
+        Column("State", 11, 0, lambda row: state(now(row)), sort="state"),
+        Column("Meeting", 16, 1, title, flex=True, sort="title"),
+        Column("Asset", 10, 3, lambda view: ((str(view.asset.kind), "dim"),), sort="kind"),
+        Column("Progress", 13, 2, lambda row: progress(now(row)), sort="size"),
         Column("Rate, left, next UTC", 20, 4, lambda row: words(now(row)), flex=True),
-        Column("Try", 3, 5, tries, right=True),
+        Column("Try", 3, 5, tries, right=True, sort="tries"),
     )
 
 

@@ -4,7 +4,7 @@ Reads and queue verbs are quick and may come from any thread. The async use case
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -182,35 +182,37 @@ class Desk(Parts):
         self.queued()
         return queued
 
-    def cancel(self, identity: AssetId) -> None:
-        """Stop a transfer; its part stays, so that it can be queued again and continue."""
-        self._steer(identity, "cancel")
+    def cancel(self, *identities: AssetId) -> int:
+        """Stop transfers; their parts stay, so that they can be queued again and continue. How many that changed."""
+        return self._steer(identities, "cancel")
 
-    def pause(self, identity: AssetId) -> None:
-        """Stop a transfer until `resume`."""
-        self._steer(identity, "pause")
+    def pause(self, *identities: AssetId) -> int:
+        """Stop transfers until `resume`. How many that changed."""
+        return self._steer(identities, "pause")
 
-    def resume(self, identity: AssetId) -> None:
-        """Let a paused transfer go on, or a waiting one at once."""
-        self._steer(identity, "resume")
+    def resume(self, *identities: AssetId) -> int:
+        """Let paused transfers go on, or waiting ones at once. How many that changed."""
+        return self._steer(identities, "resume")
 
-    def retry(self, identity: AssetId) -> None:
-        """Queue a transfer again that failed or was cancelled."""
-        self._steer(identity, "retry")
+    def retry(self, *identities: AssetId) -> int:
+        """Queue transfers again that failed or were cancelled. How many that changed."""
+        return self._steer(identities, "retry")
 
-    def hurry(self, identity: AssetId) -> None:
-        """Put a transfer first in line, and let it try now whatever it waits for."""
-        self._ledger.transfers.hurry(identity)
+    def hurry(self, *identities: AssetId) -> int:
+        """Put transfers first in line, and let them try now whatever they wait for. How many that changed."""
+        changed = self._ledger.transfers.hurry_all(identities)
         self.queued()
+        return changed
 
     def move(self, identity: AssetId, by: int) -> None:
         """Move a transfer up (negative) or down among those that wait."""
         self._ledger.transfers.move(identity, by)
         self.queued()
 
-    def _steer(self, identity: AssetId, wish: str) -> None:
-        self._ledger.transfers.steer(identity, wish, self.now().timestamp())
+    def _steer(self, identities: Sequence[AssetId], wish: str) -> int:
+        changed = self._ledger.transfers.steer_all(identities, wish, self.now().timestamp())
         self.queued()
+        return changed
 
     def new_queue(self) -> "Queue":
         """What runs transfers, for one event loop."""

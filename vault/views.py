@@ -147,6 +147,19 @@ class SavedView:
     descending: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """The order of a list that is not narrowed by a query. `by`: one of its sorts, the first of which is the usual."""
+
+    by: str
+    descending: bool = False
+
+
+TRANSFER_SORTS = ("state", "title", "kind", "size", "tries", "changed")
+"""`state` is the queue's own order; `changed`: when each was queued, or ended."""
+DELIVERY_SORTS = ("received", "account", "topic", "verified", "state")
+EVENT_SORTS = ("number", "of")
+"""`of`: what an event is of."""
 SORTS = ("start", "title", "state", "size", "deadline", "account", "has")
 
 
@@ -288,6 +301,8 @@ class TransferView:
     """Who runs it: "" for nobody, else a process."""
     again_at: datetime | None = None
     """When it is tried next; None when it does not wait for a moment. `words` then says what it waits for."""
+    changed_at: datetime | None = None
+    """When it ended, or was queued where it has not; None where that was not read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,7 +207,7 @@ async def test_a_day_is_gone_to(engine: StageEngine) -> None:
         above = engine.desk.page(screen.query_now, screen.table.cursor - 1, 1)[0]
         assert above.started_at is not None
         assert above.started_at.date() > day, "it is the first of that day in the list's order"
-        await pilot.press("s", "t", *"1999", "enter")
+        await pilot.press("s", "at", *"1999", "enter")
         await until(pilot, lambda: "nothing then; the nearest began" in screen.said)
         assert "sorted by start" in screen.said
         assert screen.table.cursor == 59

@@ -9,6 +9,7 @@ from tests.tui.stage import StageEngine, app_on
 from tests.tui.walk import ready, seen, shows, until
 from tui.screens.desk import DeskScreen
 from tui.screens.log import LogScreen
+from vault.views import Sort
 
 
 async def opened(pilot: Pilot[None]) -> LogScreen:
@@ -80,3 +81,46 @@ async def test_the_chain_is_told_as_it_stands_when_the_log_is_opened(engine: Sta
         await until(pilot, lambda: pilot.app.screen is desk)
         await pilot.press("enter")
         await until(pilot, lambda: desk.pane.chain.startswith(f"whole, {many} events"))
+
+
+@pytest.mark.parametrize("key", ["t", "at"])
+async def test_orders_and_days_of_the_log(engine: StageEngine, key: str) -> None:
+    """The cursor stays on its event in every order; a day is gone to in the order of numbers."""
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        events, table = engine.desk.lists.events, screen.table
+        many = engine.desk.custody.log_size()
+        table.move_to(5)
+        await until(pilot, lambda: table.cursor == 5 and table.current is not None)
+        kept = table.current_key
+        orders = [Sort("number"), Sort("of"), Sort("of", descending=True), Sort("number", descending=True)]
+        for press, sort in zip("SsSs", orders, strict=True):
+            await pilot.press(press)
+            assert screen.sorting.now == sort
+            place = next(n for n, row in enumerate(events.page("", 0, many, sort=sort)) if row.event.number == kept)
+            await until(pilot, lambda place=place: table.cursor == place)  # type: ignore[misc]  # bound early on purpose
+            assert table.current_key == kept
+            words = "by what they are of" if sort.by == "of" else "newest first" if sort.descending else "oldest first"
+            await shows(pilot, f"{place + 1} of {many}  {words}")
+        await pilot.press("s", key, *"2026-11-22", "enter")
+        day = next(row for row in events.page("", 0, many) if f"{row.event.at:%F}" == "2026-11-22")
+        await until(pilot, lambda: table.current_key == day.event.number)
+        assert screen.said == f"{day.event.at:%F %H:%M} UTC, sorted by number"
+        await pilot.press(key, *"2020", "enter")
+        await until(pilot, lambda: table.current_key == 1)
+        assert screen.said.startswith("nothing then; the nearest is of ")
+
+
+async def test_a_click_on_a_title_of_the_log(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot)
+        header = next(line for line in seen(pilot).split("\n") if "Of what" in line)
+        for words, sort in (
+            ("Of what", Sort("of")),
+            ("Number", Sort("number", descending=True)),
+            ("When", Sort("number")),
+        ):
+            await pilot.click("#events", offset=(header.index(words), 0))
+            assert screen.sorting.now == sort
+        await pilot.click("#events", offset=(header.index("Said"), 0))
+        assert screen.sorting.now == Sort("number"), "what lies in the body has no order"

@@ -9,8 +9,8 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from tests.tui.walk import seen, until
-from tui.widgets.columns import Column
-from tui.widgets.ink import INK_CLASSES
+from tui.widgets.columns import Column, header
+from tui.widgets.ink import INK_CLASSES, text_of
 from tui.widgets.source import ListSource, Near
 from tui.widgets.table import Table
 from tui.widgets.windows import KEPT, SIZE, Windows
@@ -69,6 +69,7 @@ class Stand(App[None]):
         super().__init__()
         self.source = source
         self.words = ""
+        self.counted: list[int] = []
 
     def get_default_screen(self) -> Screen[None]:
         return Inked()
@@ -85,6 +86,9 @@ class Stand(App[None]):
 
     def on_table_failed(self, event: Table.Failed) -> None:
         self.words = event.words
+
+    def on_table_counted(self, event: Table.Counted) -> None:
+        self.counted.append(self.table.cursor)
 
 
 def watched(table: "Table[int]") -> list[int]:
@@ -267,3 +271,22 @@ async def test_rows_that_come_in_while_it_reads_do_not_move_the_cursor_from_its_
             place = 5 + 3 * again
             await until(pilot, partial(lambda place: app.table.cursor == place, place))
             assert app.table.current == 5
+
+
+def test_a_sign_stays_where_there_is_no_room_for_the_whole_title() -> None:
+    for width, shown in ((12, "Number ▼"), (8, "Number ▼"), (7, "Number▼"), (3, "Nu▼"), (1, "▼")):
+        column = Column[int]("Number", width, 0, lambda row: ((str(row), ""),), sort="number")
+        assert text_of(header([(column, width)], "number", "▼")).rstrip() == shown
+        assert "▼" not in text_of(header([(column, width)], "other", "▼"))
+
+
+async def test_it_is_told_when_the_cursor_s_row_stands_in_another_place() -> None:
+    app = Stand(Counting(100))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 100)
+        app.table.move_to(50)
+        await until(pilot, lambda: app.table.current == 50)
+        app.counted.clear()
+        app.table.show(Counting(100, first=-10))
+        await until(pilot, lambda: app.counted == [60])
+        assert app.table.current == 50

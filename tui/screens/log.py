@@ -1,6 +1,11 @@
-"""The log of events, over mode 1: every fact that was established here, newest first, however many there are."""
+"""The log of events, over mode 1: every fact that was established here, newest first, however many there are.
 
-from collections.abc import Iterable
+It is sorted by number (or moment) and by what an event is of: those two have an index. What happened, its words and who
+did it lie in the body, which the chain hashes; an index of them would be written with every record of every sync.
+"""
+
+from collections.abc import Hashable, Iterable
+from datetime import datetime
 from typing import ClassVar
 
 from textual.binding import Binding
@@ -11,15 +16,16 @@ from tui.commands import bindings
 from tui.context import Context
 from tui.history_sources import EventSource
 from tui.log_rows import empty_log, event_rows, log_columns, place_line
-from tui.screens.base import ModeScreen, sheet
+from tui.screens.base import sheet
 from tui.screens.log_following import FOLLOWED_UNASKED, followed
+from tui.screens.ordering import SortsRows
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines
 from tui.widgets.table import Table
-from vault.views import LoggedEvent
+from vault.views import EVENT_SORTS, LoggedEvent, Sort
 
 
-class LogScreen(ModeScreen):
+class LogScreen(SortsRows):
     """All events, or those of one asset alone. `chain`: how the log's chain stood when it was last followed."""
 
     MODE = "log"
@@ -27,6 +33,9 @@ class LogScreen(ModeScreen):
     CSS_PATH = sheet("log")
     BINDINGS: ClassVar[list[Binding]] = bindings("log")  # type: ignore[assignment]  # Textual's own type is wider
     AUTO_FOCUS = "#events"
+    SORTS = EVENT_SORTS
+    BY_TIME = "number"
+    DID_THEN = "is of"
 
     def __init__(self, context: Context, chain: str) -> None:
         super().__init__(context)
@@ -45,11 +54,28 @@ class LogScreen(ModeScreen):
         """The events."""
         return self.query_one("#events", Table)
 
-    def look(self) -> None:
-        """Read them; the cursor stays on its event."""
+    @property
+    def sorted_table(self) -> "Table[LoggedEvent]":
+        """The same."""
+        return self.table
+
+    def list_again(self) -> None:
+        """The cursor stays on its event."""
+        self.show_order()
         self.table.empty = empty_log(self._only)
-        self.table.show(EventSource(self.context.desk.lists, self._only))
+        self.table.show(EventSource(self.context.desk.lists, self._only, self.sorting.now))
         self._tell()
+
+    async def nearest(self, since: datetime, until: datetime, by_time: Sort) -> tuple[Hashable, datetime | None] | None:
+        """By their numbers."""
+        find, down = self.context.desk.lists.events.nearest, by_time.descending
+        span = (since.timestamp(), until.timestamp())
+        row = await self.context.read(lambda: find(self._only, *span, descending=down))
+        return None if row is None else (row.event.number, row.event.at)
+
+    def look(self) -> None:
+        """Read them."""
+        self.list_again()
         if not self._is_followed:
             self._is_followed = True
             self.attempt(self._follow, "log")
@@ -68,7 +94,7 @@ class LogScreen(ModeScreen):
     def _tell(self) -> None:
         table, chain = self.table, self._chain
         row = table.current
-        self.query_one("#place", Bar).say(place_line(table.cursor + 1, table.total, self._only))
+        self.query_one("#place", Bar).say(place_line(table.cursor + 1, table.total, self._only, self.sorting.now))
         self.query_one("#about", Lines).show(lambda width: event_rows(row, chain, width))
 
     def on_table_moved(self) -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui import label
 from tui.context import Context
 from tui.desk_words import empty_words, state_line
 from tui.first_paint import TellsFirstPaint
@@ -27,7 +27,7 @@ from tui.widgets.filter import Filter
 from tui.widgets.lines import Lines
 from tui.widgets.pane import Pane
 from tui.widgets.table import Table
-from vault.query import Known, parse
+from vault.query import Known
 from vault.views import AccountView, MeetingRow, Query, SavedView
 
 if TYPE_CHECKING:
@@ -265,34 +265,24 @@ class MeetingsScreen(TriageScreen):
 
     def do_list_time(self) -> None:
         """Ask for a day, and go there."""
-        from tui.screens.prompt import PromptScreen
+        from tui.screens.day import ask_for_day
 
-        now = self.context.now()
+        ask_for_day(self, self._go_to)
 
-        def problem(text: str) -> str:
-            return "; ".join(each.words for each in parse(f"on:{text}", now=now).problems)
+    async def _go_to(self, since: datetime, until: datetime) -> None:
+        from tui.screens.day import there_words
 
-        def go(text: str | None) -> None:
-            if text:
-                self.attempt(lambda: self._go_to(text), "time", exclusive=True)
-
-        note = "2026-11-01, 2026-11, 2026, today, yesterday, 7d (days ago), 6m, 2y; enter goes there, esc goes back"
-        self.app.push_screen(PromptScreen("Go to which day?", note, problem), go)
-
-    async def _go_to(self, text: str) -> None:
-        day = parse(f"on:{text}", now=self.context.now()).query
         moved = self.base.sort != "start"
         narrowing = self.narrowing.sorted_by("start") if moved else self.narrowing
         query = narrowing.parsed(self.context.now()).query
-        row, there = await self.context.read(nearest, self.context.desk, query, day)
+        row = await self.context.read(nearest, self.context.desk, query, since, until)
         if row is None:
             self.say("nothing that is listed says when it began", "warn")
             return
         self.narrowing = narrowing
         self.table.aim(row.key)
         self._list()
-        began = label.when(row.started_at)
-        self.say(("" if there else "nothing then; the nearest began ") + began + (", sorted by start" if moved else ""))
+        self.say(there_words(row.started_at, since, until, "began", "start" if moved else ""))
 
     # Saved views -------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """Mode 2, the transfers: the queue with what runs, waits and has ended."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,26 +20,33 @@ from tui.describe import OURS, run_by, transfer_rows
 from tui.history_sources import TransferSource
 from tui.label import plain
 from tui.rows import is_due, transfer_columns
-from tui.screens.base import ModeScreen, sheet
+from tui.screens.base import sheet
+from tui.screens.marking import MarksRows
+from tui.screens.ordering import SortsRows
+from tui.transfer_words import choose, why_not_transfer
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines, Row
 from tui.widgets.table import Table
 from vault.presence import this_process
-from vault.views import AssetView, TransferState, TransferView
+from vault.views import TRANSFER_SORTS, AssetView, Sort, TransferState, TransferView
 
 if TYPE_CHECKING:
     from vault.engine import Snapshot
 
+_OF_MARKS = frozenset({"transfer.cancel", "transfer.pause", "transfer.retry", "transfer.now", "asset.copy"})
 EMPTY = ("Nothing was ever queued.", "Press 1, put the cursor on a meeting and press d.")
 
 
-class TransfersScreen(ModeScreen):
+class TransfersScreen(MarksRows, SortsRows):
     """The queue in its order; what the engine says now stands over what the ledger says."""
 
     MODE = "transfers"
     CSS_PATH = sheet("transfers")
     BINDINGS: ClassVar[list[Binding]] = bindings("transfers")  # type: ignore[assignment]  # Textual's own type is wider
     AUTO_FOCUS = "#queue"
+    SORTS = TRANSFER_SORTS
+    BY_TIME = "changed"
+    DID_THEN = "changed"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -69,6 +77,24 @@ class TransfersScreen(ModeScreen):
         """The queue."""
         return self.query_one("#queue", Table)
 
+    @property
+    def sorted_table(self) -> "Table[TransferView]":
+        """The same."""
+        return self.table
+
+    def list_again(self) -> None:
+        """The cursor stays on its transfer."""
+        self.show_order()
+        self.table.empty = EMPTY
+        self.table.show(TransferSource(self.context.desk.lists, self.sorting.now))
+        self._tell_totals()
+
+    async def nearest(self, since: datetime, until: datetime, by_time: Sort) -> tuple[Hashable, datetime | None] | None:
+        """By when they were queued, or ended."""
+        find, down = self.context.desk.lists.transfers.nearest, by_time.descending
+        view = await self.context.read(lambda: find(since.timestamp(), until.timestamp(), descending=down))
+        return None if view is None else (view.asset, view.changed_at)
+
     def look(self) -> None:
         """Read the queue."""
         self.attempt(self._look, "look", exclusive=True)
@@ -77,8 +103,7 @@ class TransfersScreen(ModeScreen):
         desk = self.context.desk
         self._first = await self.context.read(desk.transfers)
         self._tally = await self.context.read(lambda: desk.lists.transfers.tally())
-        self.table.empty = EMPTY
-        self.table.show(TransferSource(desk.lists))
+        self.list_again()
         self.see(self.context.engine.snapshot(), changed=False)
         self._prove()
 
@@ -101,20 +126,32 @@ class TransfersScreen(ModeScreen):
         changed_ones = {key for key, view in self._live.items() if before.get(key) != view}
         self.table.redraw(changed_ones | (before.keys() - self._live.keys()))
         self.tick()
+        self._tell_totals()
+        self._tell()
+        self.refresh_keys()
+
+    def _tell_totals(self) -> None:
+        """How many of each state, marks, the order, how fast all of it is."""
+        snapshot = self.context.engine.snapshot()
         counts = Counter(self._tally)
         for view in self._first:  # of these the engine may know better
             counts.subtract([view.state])
             counts.update([self._now(view).state])
         said = ", ".join(f"{number} {state}" for state in TransferState if (number := counts[state]) > 0)
+        marks = len(self.table.marks)
         self.query_one("#totals", Bar).say(
             (
                 (f" {said or 'no transfers'}", "strong"),
+                (f"  {marks} marked" if marks else "", "mark"),
+                (f"  {self.sorting.words}", "dim"),
                 (f"  {label.rate(snapshot.rate)}", ""),
                 (f"  {plain(snapshot.trouble)}" if snapshot.trouble else "", "bad"),
             )
         )
-        self._tell()
-        self.refresh_keys()
+
+    def marks_changed(self) -> None:
+        """Counted in the line over the list."""
+        self._tell_totals()
 
     def tick(self) -> None:
         """Those whose moment has come wait for their turn only."""
@@ -139,11 +176,13 @@ class TransfersScreen(ModeScreen):
         self.query_one("#about", Lines).focus()
 
     def do_back(self) -> None:
-        """From the details to the queue, from there to the desk."""
-        if self.focused is self.table:
-            super().do_back()
-        else:
+        """From the details to the queue, then no marks, from there to the desk."""
+        if self.focused is not self.table:
             self.table.focus()
+        elif self.table.marks:
+            self.do_list_unmark()
+        else:
+            super().do_back()
 
     def _tell(self) -> None:
         view = self.current
@@ -177,31 +216,35 @@ class TransfersScreen(ModeScreen):
     # Acting ------------------------------------------------------------------------------------------------------
 
     def why_not(self, command: str) -> str:
-        """Whether the current transfer can be acted on."""
+        """Whether the current transfer can be acted on; marked ones are looked at when the key is pressed."""
         if not command.startswith(("transfer.", "asset.")):
             return super().why_not(command)
-        view = self.current
-        if view is None:
-            return "there is no transfer here"
-        if command == "transfer.retry":
-            ended_badly = view.state.ended and view.state is not TransferState.DONE
-            return "" if ended_badly else f"it is {view.state}: nothing to try again"
-        if command == "transfer.now":
-            return self._why_not_now(view)
-        if command in ("transfer.later", "transfer.sooner"):
-            waiting = view.state in (TransferState.QUEUED, TransferState.WAITING, TransferState.PAUSED)
-            return "" if waiting else f"it is {view.state}: only what waits has a place in the queue"
-        if command.startswith("transfer."):
-            return f"it has ended: {view.state}" if view.state.ended else ""
-        return ""
-
-    def _why_not_now(self, view: TransferView) -> str:
-        if view.state is TransferState.RUNNING:
-            return "it is running already"
-        if not view.state.ended:
+        if command in _OF_MARKS and self.table.marks:
             return ""
-        tail = "" if view.state is TransferState.DONE else f"; {self._key('transfer.retry')} tries it again"
-        return f"it has ended: {view.state}{tail}"
+        view = self.current
+        return "there is no transfer here" if view is None else why_not_transfer(command, view.state, self._key)
+
+    def _on_marked(self, command: str) -> bool:
+        """Act on what is marked, all of it at once; False where nothing is. Marks go, unless the key takes it back."""
+        marked = [key for key in self.table.marks if isinstance(key, AssetId)]
+        if not marked:
+            return False
+        self.table.hold()
+        desk = self.context.desk
+
+        async def run() -> None:
+            states = await self.context.read(desk.lists.transfers.states, marked)
+            chosen = choose(command, states, self._key)
+            acts = {"cancel": desk.cancel, "retry": desk.retry, "hurry": desk.hurry}
+            act = acts.get(chosen.verb) or (desk.pause if chosen.verb == "pause" else desk.resume)
+            changed = await self.context.read(act, *chosen.transfers) if chosen.transfers else 0
+            self.say(*chosen.words(changed))
+            if command != "transfer.pause":
+                self.unmark(marked)
+            await self._look()
+
+        self.attempt(run)
+        return True
 
     def _with(self, act: Callable[[AssetId], object], words: str, *, doing: str = "") -> None:
         """Act on the current one. `doing`: what is said instead of `words` while it runs, since that takes a moment."""
@@ -222,11 +265,14 @@ class TransfersScreen(ModeScreen):
 
     def do_transfer_cancel(self) -> None:
         """Cancel; the part stays."""
-        words = "cancelled; the part already fetched stays for a later try"
-        self._with(self.context.desk.cancel, words, doing="cancelling")
+        if not self._on_marked("transfer.cancel"):
+            words = "cancelled; the part already fetched stays for a later try"
+            self._with(self.context.desk.cancel, words, doing="cancelling")
 
     def do_transfer_pause(self) -> None:
         """Pause, or go on."""
+        if self._on_marked("transfer.pause"):
+            return
         view = self.current
         if view is not None and view.state is TransferState.PAUSED:
             self._with(self.context.desk.resume, "resumed")
@@ -235,13 +281,15 @@ class TransfersScreen(ModeScreen):
 
     def do_transfer_retry(self) -> None:
         """Again."""
-        self._with(self.context.desk.retry, "queued again")
+        if not self._on_marked("transfer.retry"):
+            self._with(self.context.desk.retry, "queued again")
 
     def do_transfer_now(self) -> None:
         """First in the queue."""
-        view = self.current
-        waited = view is not None and (view.state is TransferState.WAITING or view.again_at is not None)
-        self._with(self.context.desk.hurry, "first in the queue" + (", and tried now" if waited else ""))
+        if not self._on_marked("transfer.now"):
+            view = self.current
+            waited = view is not None and (view.state is TransferState.WAITING or view.again_at is not None)
+            self._with(self.context.desk.hurry, "first in the queue" + (", and tried now" if waited else ""))
 
     def do_transfer_later(self) -> None:
         """Down in the queue."""
@@ -256,7 +304,9 @@ class TransfersScreen(ModeScreen):
         self.attempt(lambda: self._acts.sync(""), "sync")
 
     def do_asset_copy(self) -> None:
-        """The asset's id."""
-        view = self.current
-        if view is not None:
+        """The ids of what is marked, a line each, else the current one's."""
+        marked, view = sorted(map(str, self.table.marks)), self.current
+        if marked:
+            self.say(send(self.app, "\n".join(marked), f"list of {label.count(len(marked), 'asset id')}"))
+        elif view is not None:
             self.say(send(self.app, str(view.asset), "asset id"))

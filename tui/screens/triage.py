@@ -1,8 +1,8 @@
 """What desk and risk list share: verbs that act on what is marked, or on the line, and then go on."""
 
-from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
@@ -10,10 +10,10 @@ from providers.models import AssetId
 from tui import label
 from tui.context import Context
 from tui.screens.log_following import FollowsLog
+from tui.screens.marking import MarksRows
 from tui.triage_acts import Act, TriageActs, Verified, flagging, plan_release
 from tui.triage_words import damage_lines, grace_words, packet_text, release_lines, release_title
 from tui.widgets.ink import Line
-from tui.widgets.table import Table
 from vault import rules
 from vault.views import AssetView, Flag
 
@@ -27,7 +27,7 @@ TELL_S = 0.5
 """Between two looks at how far something is; what is drawn is only what changed."""
 
 
-class TriageScreen(FollowsLog):
+class TriageScreen(MarksRows, FollowsLog):
     """A list to decide about, a pane beside it. A verb takes the line it was pressed on, however fast one types."""
 
     def __init__(self, context: Context, acts: TriageActs) -> None:
@@ -39,17 +39,9 @@ class TriageScreen(FollowsLog):
         self._graced = ""
         """What was said last of open releases."""
 
-    @property
-    def table(self) -> "Table[Any]":
-        """The list."""
-        raise NotImplementedError
-
     async def assets_of(self, keys: Sequence[Hashable]) -> list[AssetView]:
         """All assets that lines with these keys stand for."""
         raise NotImplementedError
-
-    def marks_changed(self) -> None:
-        """Marks came or went, or what was decided: for the line over the list."""
 
     # What goes on ------------------------------------------------------------------------------------------------
 
@@ -120,20 +112,13 @@ class TriageScreen(FollowsLog):
             if asks and yes and on_line and table.current_key == here:
                 table.move_to(table.cursor + 1)
             if not (reads or chosen or on_line) and (yes or (yes is None and not asks)):
-                self._unmark(keys)
+                self.unmark(keys)
             self.look()
             self.refresh_keys()
 
         self.attempt(run, opens=asks)
         if on_line and not asks:
             table.move_to(table.cursor + 1)
-
-    def _unmark(self, keys: Sequence[Hashable]) -> None:
-        """Marks go with the verb that they were for: the next one is never for rows that one sees no more."""
-        self.table.marks.difference_update(keys)
-        self.table.recolour()
-        self._acts.forget_marks()
-        self.marks_changed()
 
     def do_asset_fetch(self) -> None:
         """Queue."""
@@ -284,60 +269,20 @@ class TriageScreen(FollowsLog):
 
     # Marks -------------------------------------------------------------------------------------------------------
 
-    def do_list_mark(self) -> None:
-        """Mark and go on."""
-        table, key = self.table, self.table.current_key
-        if key is None:
-            return
-        marked = key not in table.marks
-        table.mark(key, marked)
+    def marked(self, words: str, back: Callable[[], Awaitable[None]]) -> None:
+        """`u` takes it back."""
+        self._acts.undone.append((words, back))
 
-        async def back() -> None:
-            table.mark(key, not marked)
-
-        self._acts.undone.append(("a mark" if marked else "an unmarking", back))
-        table.move_to(table.cursor + 1)
-        self.marks_changed()
-
-    def do_list_unmark(self) -> None:
-        """No marks."""
-        self.table.unmark_all()
-        self.marks_changed()
-
-    def do_list_mark_all(self) -> None:
-        """Every line of what is listed, also what is not seen."""
-        self.attempt(self._mark_all)
-
-    async def _mark_all(self) -> None:
-        self._marked(await self.table.mark_between(0, self.table.total - 1))
+    def unmark(self, keys: Iterable[Hashable]) -> None:
+        """There is no marking to take back any more."""
+        self._acts.forget_marks()
+        super().unmark(keys)
 
     def do_list_log(self) -> None:
         """Every event that was established here."""
         from tui.screens.log import LogScreen
 
         self.app.push_screen(LogScreen(self.context, self.pane.chain))
-
-    def do_list_mark_range(self) -> None:
-        """From the line that was marked last to this one."""
-        self.attempt(self._mark_range)
-
-    async def _mark_range(self) -> None:
-        self._marked(await self.table.mark_range())
-
-    def _marked(self, new: Collection[Hashable]) -> None:
-        """What was marked at once is unmarked at once."""
-        table = self.table
-
-        async def back() -> None:
-            table.marks.difference_update(new)
-            table.recolour()
-
-        if new:
-            self._acts.undone.append((label.count(len(new), "mark"), back))
-        more = "" if len(new) == len(table.marks) else " more"
-        self.say(f"marked {len(new)}{more}; esc takes the marks away", "good" if new else "")
-        self.marks_changed()
-        self.refresh_keys()
 
     # What can act ------------------------------------------------------------------------------------------------
 
@@ -349,10 +294,4 @@ class TriageScreen(FollowsLog):
             return "" if self._last is not None else "nothing was done yet that could be done again"
         if command == "transfer.cancel" and (self._acts.work.going or self._acts.is_syncing):
             return ""
-        if command == "list.unmark":
-            return "" if self.table.marks else "nothing is marked"
-        if command == "list.mark-range":
-            return "" if self.table.has_anchor else "no range begins yet: space marks where it does"
-        if command in ("list.mark", "list.mark-all"):
-            return "" if self.table.total else "there is nothing to mark"
         return super().why_not(command)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding
@@ -19,15 +20,16 @@ from tui.hook_book import HookBook
 from tui.hook_panes import current_rows
 from tui.hook_rows import AddressRow, MissedRow, address_columns, delivery_columns, missed_columns
 from tui.hook_words import ADDRESSES, DELIVERIES, MISSED, VIEWS, Current
-from tui.screens.base import ModeScreen, sheet
+from tui.screens.base import sheet
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.menu import MenuScreen
+from tui.screens.ordering import SortsRows
 from tui.screens.raw import RawScreen
 from tui.widgets.bars import Bar
 from tui.widgets.lines import Lines
 from tui.widgets.table import ListSource, Table
 from vault.inbox.views import ReceiverView
-from vault.views import DeliveryView
+from vault.views import DELIVERY_SORTS, DeliveryView, Sort
 
 if TYPE_CHECKING:
     from vault.engine import Snapshot
@@ -38,13 +40,16 @@ REPORTS_AFTER_S = 0.2
 """A cursor that only passes by asks the service nothing."""
 
 
-class WebhooksScreen(ModeScreen):
+class WebhooksScreen(SortsRows):
     """Three lists, one shown at a time, and the current line in full."""
 
     MODE = "webhooks"
     CSS_PATH = sheet("webhooks")
     BINDINGS: ClassVar[list[Binding]] = bindings("webhooks")  # type: ignore[assignment]  # Textual's own type is wider
     AUTO_FOCUS = "#deliveries"
+    SORTS = DELIVERY_SORTS
+    BY_TIME = "received"
+    DID_THEN = "came"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -112,7 +117,7 @@ class WebhooksScreen(ModeScreen):
         if (before.state, before.address) != (snapshot.receiver.state, snapshot.receiver.address):
             self.attempt(self._read_addresses, "addresses", exclusive=True)
         if changed:
-            self._fill_deliveries()
+            self.list_again()
 
     def minute(self) -> None:
         """Ages."""
@@ -139,7 +144,7 @@ class WebhooksScreen(ModeScreen):
     def _fill(self) -> None:
         """Every list from what is known."""
         book = self._book
-        self._fill_deliveries()
+        self.list_again()
         addresses, missed = self.list_of(ADDRESSES), self.list_of(MISSED)
         addresses.empty = words.no_addresses(book.addresses, book.fault)
         addresses.show(ListSource(book.address_lines(self._account), lambda row: row.key))
@@ -150,10 +155,24 @@ class WebhooksScreen(ModeScreen):
         self._ask_reports()
         self._tell()
 
-    def _fill_deliveries(self) -> None:
-        table = self.list_of(DELIVERIES)
+    @property
+    def sorted_table(self) -> "Table[DeliveryView]":
+        """The deliveries: of what else is listed there are few."""
+        return self.list_of(DELIVERIES)
+
+    def list_again(self) -> None:
+        """The deliveries."""
+        self.show_order()
+        table = self.sorted_table
         table.empty = words.no_deliveries(self._book.addresses, self._account, self._receiver)
-        table.show(DeliverySource(self.context.desk.lists, self._account))
+        table.show(DeliverySource(self.context.desk.lists, self._account, self.sorting.now))
+
+    async def nearest(self, since: datetime, until: datetime, by_time: Sort) -> tuple[Hashable, datetime | None] | None:
+        """As they came in."""
+        find, down = self.context.desk.lists.deliveries.nearest, by_time.descending
+        span = (since.timestamp(), until.timestamp())
+        view = await self.context.read(lambda: find(self._account, *span, descending=down))
+        return None if view is None else (view.id, view.received_at)
 
     # Drawing -----------------------------------------------------------------------------------------------------
 
@@ -282,6 +301,8 @@ class WebhooksScreen(ModeScreen):
         """Nothing to do without a line it is for."""
         if command.startswith("account."):
             return "" if len(self._book.accounts) > 1 else "no other account receives anything"
+        if command.startswith("list.") and self._view != DELIVERIES:
+            return "only deliveries are sorted and gone to by a day: tab goes to them"
         row = self.current
         payload = self._book.payload(row) if isinstance(row, DeliveryView) else ""
         return words.why_not_hook(command, row, self._book.addresses, payload) or super().why_not(command)
@@ -299,7 +320,7 @@ class WebhooksScreen(ModeScreen):
 
     async def _again(self, view: DeliveryView) -> None:
         await self._acts.again(view)
-        self._fill_deliveries()
+        self.list_again()
 
     def do_show_raw(self) -> None:
         """The payload, or the service's record of a registered webhook."""
@@ -328,7 +349,7 @@ class WebhooksScreen(ModeScreen):
         self.attempt(self._refresh, "refresh", exclusive=True)
 
     async def _refresh(self) -> None:
-        self._fill_deliveries()
+        self.list_again()
         await self._acts.refresh()
 
     # Asking first ------------------------------------------------------------------------------------------------

@@ -54,10 +54,16 @@ def header(columns: Sequence[tuple[Column[Row], int]], sort: str = "", sign: str
     """The titles over the columns; the one of `sort` has a sign."""
     runs: list[tuple[str, str]] = []
     for column, width in columns:
-        title = f"{column.title} {sign}" if sign and column.sort == sort else column.title
+        title = _signed(column.title, sign, width) if sign and column.sort == sort else column.title
         runs += _padded(((title, ""),), width, column.right)
         runs.append((" " * GAP, ""))
     return tuple(runs[:-1])
+
+
+def _signed(title: str, sign: str, width: int) -> str:
+    """A title with a sign, which stays where there is no room for both."""
+    room = width - cell_len(sign)
+    return f"{title} {sign}" if cell_len(title) < room else f"{title[: max(room, 0)]}{sign}"
 
 
 def line(row: Row, columns: Sequence[tuple[Column[Row], int]]) -> Line:

@@ -51,7 +51,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """Enter, or a click on the current row."""
 
     class Counted(Message, namespace="table"):
-        """It is known how many rows there are."""
+        """It is known how many rows there are, or that the cursor's row stands in another place among them."""
 
         def __init__(self, table: "Listing[Any]") -> None:
             super().__init__()
@@ -313,7 +313,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         self._want(self._top)
         if self.current != old_row or not self.total:
             self._settle()
-        elif count != old_count:
+        elif (count, cursor) != (old_count, old_cursor):
             self.post_message(self.Counted(self))
         self.redraw_words()
 

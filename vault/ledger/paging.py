@@ -7,8 +7,8 @@ one index, each of them in the index's own order.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-Key = tuple[object, int]
-"""Where a row stands: the order's value and its id."""
+Key = tuple[object, ...]
+"""Where a row stands: what it has in the columns of an order, its id last; that alone counts in an order by ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,12 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order of meetings: its column, whether that may be empty, the index over all and the one within an account."""
+    """An order: the columns of the index that serves it, that index, and the one within an account.
 
-    column: str
+    The last column is the id, the first may be empty where it is `nullable`.
+    """
+
+    columns: tuple[str, ...]
     nullable: bool
     index: str
     index_of_account: str
@@ -32,34 +35,49 @@ class Order:
     only_filled: bool = False
     """Whether the filter leaves out what has no value, so that the walk need not come by there."""
 
+    @property
+    def column(self) -> str:
+        """What rows are ordered by."""
+        return self.columns[0]
+
     def stretches(self, start: Key | None = None, *, backwards: bool = False) -> Iterator[Stretch]:
         """From the first or behind `start` to the last; `backwards`: from the last, or before `start`, to the first."""
         down = self.descending != backwards
-        by_id = f"m.id {_direction(down)}"
-        by_both = by_id if self.column == "m.id" else f"{self.column} {_direction(down)}, {by_id}"
-        beyond = "<" if down else ">"
-        empty = Stretch(f"{self.column} IS NULL", (), by_id)
-        filled = Stretch(f"{self.column} IS NOT NULL" if self.nullable else "1", (), by_both)
+        start = start and start[-len(self.columns) :]
+        ends = self.nullable and not self.only_filled
+        empty = Stretch(f"{self.column} IS NULL", (), _by(self.columns[1:], down))
+        filled = Stretch(f"{self.column} IS NOT NULL" if self.nullable else "1", (), _by(self.columns, down))
         if start is None:
-            whole = [filled, empty] if self.nullable and not self.only_filled else [filled]
+            whole = [filled, empty] if ends else [filled]
             yield from reversed(whole) if backwards else whole
-            return
-        value, number = start
-        if self.column == "m.id":
-            yield Stretch(f"m.id {beyond} ?", (number,), by_id)
-        elif value is None:
-            yield Stretch(f"{self.column} IS NULL AND m.id {beyond} ?", (number,), by_id)
+        elif self.nullable and start[0] is None:
+            yield from _behind(self.columns[1:], start[1:], down, before=f"{self.column} IS NULL AND ")
             if backwards:
                 yield filled
         else:
-            yield Stretch(f"{self.column} = ? AND m.id {beyond} ?", (value, number), by_id)
-            yield Stretch(f"{self.column} {beyond} ?", (value,), by_both)
-            if self.nullable and not backwards and not self.only_filled:
+            yield from _behind(self.columns, start, down)
+            if ends and not backwards:
                 yield empty
 
+    def from_value(self, bound: object, *, backwards: bool = False) -> Stretch:
+        """From a value of the first column to the last; `backwards`: to the first.
 
-def _direction(down: bool) -> str:
-    return "DESC" if down else "ASC"
+        Whichever way that leads down begins below the value, whichever leads up begins with it.
+        """
+        down = self.descending != backwards
+        return Stretch(f"{self.column} {'<' if down else '>='} ?", (bound,), _by(self.columns, down))
+
+
+def _behind(columns: tuple[str, ...], start: Key, down: bool, before: str = "") -> Iterator[Stretch]:
+    """What comes behind a row: first what is like it but for the id, then what is less and less like it."""
+    for place in range(len(columns) - 1, -1, -1):
+        like = "".join(f"{column} = ? AND " for column in columns[:place])
+        condition = f"{before}{like}{columns[place]} {'<' if down else '>'} ?"
+        yield Stretch(condition, start[: place + 1], _by(columns[place:], down))
+
+
+def _by(columns: tuple[str, ...], down: bool) -> str:
+    return ", ".join(f"{column} {'DESC' if down else 'ASC'}" for column in columns)
 
 
 # Only the usual order has an index within each account: every index costs a sync, and the others, which hold the
@@ -78,6 +96,7 @@ _ORDERS = {
 def order_of(sort: str, *, descending: bool, one_account: bool, risk: bool) -> Order:
     """The order that a query names; within one account that of accounts is the order in which they were seen."""
     if sort == "account" and one_account:
-        return Order("m.id", False, "meetings_by_account", "meetings_by_account", descending)
+        return Order(("m.id",), False, "meetings_by_account", "meetings_by_account", descending)
     only_filled = risk and sort == "deadline"  # what is at risk has a deadline
-    return Order(*_ORDERS.get(sort, _ORDERS["start"]), descending=descending, only_filled=only_filled)
+    column, nullable, index, index_of_account = _ORDERS.get(sort, _ORDERS["start"])
+    return Order((column, "m.id"), nullable, index, index_of_account, descending, only_filled)

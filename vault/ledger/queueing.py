@@ -1,5 +1,6 @@
 """The queue as people see it: what is queued, in which order, what is wished of it. Every verb is one transaction."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -12,6 +13,14 @@ from vault.ledger.deeds import Undo, add_deed
 from vault.ledger.lining_up import LIVE, enqueue
 
 NOWHERE: Mapping[AssetId, Sequence[str]] = MappingProxyType({})
+
+
+_THESE = """SELECT t.*, a.meeting_id FROM transfers t JOIN assets a ON a.id = t.asset_id
+    WHERE a.identity IN (SELECT value FROM json_each(?))"""
+
+
+def _listed(identities: Iterable[AssetId]) -> str:
+    return json.dumps([str(identity) for identity in identities])
 
 
 class Transfers:
@@ -44,32 +53,43 @@ class Transfers:
                 add_deed(connection, now, operator, "queued", f"queued {len(queued)}", Undo(queued=queued))
             return queued
 
-    def steer(self, identity: AssetId, wish: str, now: float) -> None:
-        """`pause` or `cancel` a transfer, `resume` a paused or waiting one, `retry` one that ended badly."""
-        with self._database.write() as connection:
-            row = connection.execute(
-                "SELECT t.* FROM transfers t JOIN assets a ON a.id = t.asset_id WHERE a.identity = ?", (str(identity),)
-            ).fetchone()
-            if row is not None:
-                steer(connection, row, wish, now)
+    def steer(self, identity: AssetId, wish: str, now: float) -> bool:
+        """`pause` or `cancel` a transfer, `resume` a paused or waiting one, `retry` one that ended badly.
 
-    def hurry(self, identity: AssetId) -> None:
-        """Put a transfer first in line; one that waits tries again now, and what its account waits for with it."""
+        Whether that changed anything.
+        """
+        return bool(self.steer_all([identity], wish, now))
+
+    def steer_all(self, identities: Iterable[AssetId], wish: str, now: float) -> int:
+        """The same for many, all of them or none; gives how many it changed."""
         with self._database.write() as connection:
-            row = connection.execute(
-                """SELECT t.asset_id, t.account FROM transfers t JOIN assets a ON a.id = t.asset_id
-                WHERE a.identity = ? AND t.state IN ('queued', 'waiting', 'paused')""",
-                (str(identity),),
-            ).fetchone()
-            if row is None:
-                return
-            connection.execute(
-                """UPDATE transfers SET state = 'queued', not_before = 0, attempts = 0, progress_at = 0,
-                position = (SELECT min(position) FROM transfers) - 1 WHERE asset_id = ?""",
-                (row["asset_id"],),
+            rows = connection.execute(_THESE, (_listed(identities),)).fetchall()
+            changed = [row for row in rows if _steer(connection, row, wish, now)]
+            summaries.refresh(connection, [row["meeting_id"] for row in changed])
+        return len(changed)
+
+    def hurry(self, identity: AssetId) -> bool:
+        """Put a transfer first in line; one that waits tries again now, and what its account waits for with it.
+
+        Whether that changed anything.
+        """
+        return bool(self.hurry_all([identity]))
+
+    def hurry_all(self, identities: Iterable[AssetId]) -> int:
+        """The same for many, in the order in which they are in line; gives how many it changed."""
+        sql = f"{_THESE} AND t.state IN ('queued', 'waiting', 'paused') ORDER BY t.line_rank, t.line_place, t.asset_id"
+        with self._database.write() as connection:
+            rows = connection.execute(sql, (_listed(identities),)).fetchall()
+            lowest = connection.execute("SELECT min(position) FROM transfers").fetchone()[0]
+            connection.executemany(
+                """UPDATE transfers SET state = 'queued', not_before = 0, attempts = 0, progress_at = 0, position = ?
+                WHERE asset_id = ?""",
+                [(lowest - len(rows) + place, row["asset_id"]) for place, row in enumerate(rows)],
             )
-            connection.execute("DELETE FROM holds WHERE scope IN (?, ?)", (row["account"], EVERYTHING))
-            summaries.refresh_of(connection, row["asset_id"])
+            for scope in {row["account"] for row in rows} | ({EVERYTHING} if rows else set()):
+                connection.execute("DELETE FROM holds WHERE scope = ?", (scope,))
+            summaries.refresh(connection, [row["meeting_id"] for row in rows])
+        return len(rows)
 
     def begin_anew(self, accounts: Collection[str]) -> None:
         """Something about these accounts was put right: what waits for them is tried now, and no break holds it."""
@@ -107,7 +127,12 @@ def _fix(connection: sqlite3.Connection, identity: AssetId, place: str) -> bool:
 
 
 def steer(connection: sqlite3.Connection, row: sqlite3.Row, wish: str, now: float) -> None:
-    """The same for a row of transfers, inside the caller's transaction."""
+    """`Transfers.steer` for a row of transfers, inside the caller's transaction."""
+    _steer(connection, row, wish, now)
+    summaries.refresh_of(connection, row["asset_id"])
+
+
+def _steer(connection: sqlite3.Connection, row: sqlite3.Row, wish: str, now: float) -> bool:
     change = _steered(row["state"], wish)
     if change == "wish":
         wanted = "" if wish == "resume" else wish
@@ -119,7 +144,7 @@ def steer(connection: sqlite3.Connection, row: sqlite3.Row, wish: str, now: floa
             progress_at = CASE WHEN ?1 = 'queued' THEN 0 ELSE progress_at END WHERE asset_id = ?3""",
             (change, now if change == "cancelled" else None, row["asset_id"]),
         )
-    summaries.refresh_of(connection, row["asset_id"])
+    return bool(change)
 
 
 def _steered(state: str, wish: str) -> str:

@@ -181,9 +181,8 @@ def meeting_row(row: sqlite3.Row, assets: list[sqlite3.Row]) -> MeetingRow:
     )
 
 
-TRANSFERS = """SELECT t.*, a.identity, m.title, h.until AS held_until, h.words AS held_words
-    FROM transfers t JOIN assets a ON a.id = t.asset_id JOIN meetings m ON m.id = a.meeting_id
-    LEFT JOIN holds h
+TRANSFERS = """SELECT t.*, a.identity, h.until AS held_until, h.words AS held_words
+    FROM transfers t JOIN assets a ON a.id = t.asset_id LEFT JOIN holds h
     ON h.scope = (SELECT scope FROM holds WHERE scope IN ('', t.account) ORDER BY until DESC LIMIT 1)"""
 
 
@@ -205,6 +204,7 @@ def transfer_view(row: sqlite3.Row) -> TransferView:
         words=words,
         owner=row["owner"].rpartition(":")[0],  # the last part tells one desk of a process from another
         again_at=moment(again_at),
+        changed_at=instant(row["changed_at"]),
     )
 
 

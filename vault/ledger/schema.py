@@ -4,7 +4,7 @@ Times are unix seconds (UTC). A meeting's `summary_*` columns repeat what its as
 sort and filter of the list is served from an index; `vault.ledger.summaries` keeps them in step.
 """
 
-from vault.ledger import schema_has, schema_lines, schema_risk
+from vault.ledger import schema_has, schema_lines, schema_orders, schema_risk
 from vault.ledger.migrating import Fill
 from vault.ledger.schema_triage import TRIAGE
 
@@ -185,4 +185,5 @@ MIGRATIONS: tuple[str | tuple[str | Fill, ...] | None, ...] = (
     schema_risk.SCRIPT,  # 7: rules, rates, what is pending
     schema_lines.SCRIPT,  # 8: transfers and deliveries by the page
     schema_has.STEPS,  # 9: the order by what a meeting has
+    schema_orders.STEPS,  # 10: what transfers and deliveries are sorted by
 )

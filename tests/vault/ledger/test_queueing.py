@@ -222,3 +222,57 @@ def test_patience_counts_from_the_first_attempt_after_it_was_asked_for(ledger: L
 def test_an_expired_one_can_be_queued_by_hand(ledger: Ledger) -> None:
     record(ledger, archive("c1", RemoteState.EXPIRED))
     assert ledger.transfers.enqueue([AssetId.parse("advice/c1/archive")], NOW)
+
+
+# Many at once
+
+
+def change(ledger: Ledger) -> int:
+    return ledger.change_number()
+
+
+def test_many_are_steered_in_one_transaction(ledger: Ledger) -> None:
+    queued(ledger, "a", "b", "c", "d")
+    taken(ledger)
+    ledger.transfers.steer(identity("b"), "cancel", NOW)
+    everyone = [identity(name) for name in ("d", "c", "b", "a", "unknown")]
+    before = change(ledger)
+    assert ledger.transfers.steer_all(everyone, "pause", NOW) == 3, "the cancelled one is not, and the unknown one"
+    assert change(ledger) == before + 1
+    assert [state(ledger, name) for name in "abcd"] == ["running", "cancelled", "paused", "paused"]
+    assert ledger.reader.account("advice").meetings == 4
+    assert ledger.transfers.steer_all(everyone, "resume", NOW) == 3
+    assert ledger.transfers.steer_all([], "cancel", NOW) == 0
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.sampled_from("abcde"), max_size=5, unique=True), st.sampled_from(["cancel", "pause", "retry"]))
+def test_to_steer_many_is_to_steer_each(chosen: list[str], wish: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        told = []
+        for name in ("one.db", "many.db"):
+            ledger = Ledger(Path(folder) / name)
+            queued(ledger, *"abcde")
+            ledger.claims.fail(taken(ledger), "x", NOW, None, attempts=1)
+            ledger.transfers.steer(identity("b"), "pause", NOW)
+            if name == "one.db":
+                changed = sum(ledger.transfers.steer(identity(each), wish, NOW) for each in chosen)
+            else:
+                changed = ledger.transfers.steer_all(map(identity, chosen), wish, NOW)
+            rows = [ledger.reader.asset(identity(each)) for each in "abcde"]
+            locals_ = [row and row.local for row in rows]
+            told.append((changed, ledger.reader.transfers(9), locals_, ledger.reader.account("advice")))
+            ledger.close()
+        assert told[0] == told[1]
+
+
+def test_many_are_put_first_in_the_order_in_which_they_are_in_line(ledger: Ledger) -> None:
+    queued(ledger, *"abcdef")
+    ledger.transfers.steer(identity("f"), "pause", NOW)
+    ledger.claims.hold("advice", Hold(NOW + 300, "503", 1))
+    before = change(ledger)
+    assert ledger.transfers.hurry_all(identity(name) for name in "fxdb") == 3
+    assert change(ledger) == before + 1
+    assert order(ledger) == list("bdface")
+    assert ledger.claims.holds() == {}
+    assert ledger.transfers.hurry_all([identity("x")]) == 0
