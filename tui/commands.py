@@ -354,7 +354,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
 )
 
-_BEHIND = ("list.mark", "list.mark-all", "list.sort")
+_BEHIND = ("list.sort", "list.mark", "list.day", "list.mark-all")
 """What comes behind the verbs in the key line of transfers and webhooks."""
 BY_ID: Mapping[str, Command] = {command.id: command for command in COMMANDS}
 

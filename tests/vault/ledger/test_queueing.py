@@ -269,10 +269,11 @@ def test_to_steer_many_is_to_steer_each(chosen: list[str], wish: str) -> None:
 def test_many_are_put_first_in_the_order_in_which_they_are_in_line(ledger: Ledger) -> None:
     queued(ledger, *"abcdef")
     ledger.transfers.steer(identity("f"), "pause", NOW)
+    ledger.transfers.move(identity("d"), -3)
     ledger.claims.hold("advice", Hold(NOW + 300, "503", 1))
     before = change(ledger)
     assert ledger.transfers.hurry_all(identity(name) for name in "fxdb") == 3
     assert change(ledger) == before + 1
-    assert order(ledger) == list("bdface")
+    assert order(ledger) == list("dbface")
     assert ledger.claims.holds() == {}
     assert ledger.transfers.hurry_all([identity("x")]) == 0
