@@ -1,7 +1,7 @@
 """`make bench`: what reeldesk's complete path costs beside public tools, in one run on one machine.
 
 python -m tests.bench [--rounds 5] [--only plain,tls,small,medium,memory,ticks,receiving,
-    starting,list,syncing] [--mib 1024]
+    starting,list,syncing,older] [--mib 1024]
     [--write docs/benchmarks.md [--notes FILE]] [--save FILE | --load FILE] [--folder FOLDER] [--seed 3]
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, cast
 
-from tests.bench import listing, machine, receiving, results, starting, syncing
+from tests.bench import listing, machine, older, receiving, results, starting, syncing
 from tests.bench.page import drawn, markdown, renewed, section_of
 from tests.bench.report import Row, text
 from tests.bench.results import BenchError, Results
@@ -49,7 +49,7 @@ class Part(Protocol):
         """Read what `save` wrote. Raises BenchError."""
 
 
-PARTS = cast("tuple[Part, ...]", (receiving, starting, listing, syncing))
+PARTS = cast("tuple[Part, ...]", (receiving, starting, listing, syncing, older))
 APART = tuple(part.GROUP for part in PARTS)
 GROUPS = (*FETCHING, *APART)
 

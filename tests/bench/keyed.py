@@ -23,8 +23,7 @@ from tests.bench.results import BenchError
 from tests.e2e.terminal import EARLIER
 
 COLUMNS, ROWS = 120, 40
-_PATIENCE_S = 60.0
-_ANSWERS_S = 10.0
+PATIENCE_S = 60.0
 _QUIET_S = 0.12
 _WIDTH = 24
 """Of what is looked at of each row, from where the first one begins."""
@@ -42,9 +41,20 @@ class Reaction:
 
 
 class Program:
-    """Runs from its making until `close`. `first`: what its first row begins with. Raises BenchError."""
+    """Runs from its making until `close`. `first`: what its first row begins with. Raises BenchError.
 
-    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], first: str, folder: Path) -> None:
+    It paints within `patience_s`, begins to answer a key within a sixtieth of that, and has answered within a sixth.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        environ: Mapping[str, str],
+        first: str,
+        folder: Path,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._patience_s = patience_s
         self._screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
@@ -60,7 +70,7 @@ class Program:
         self.earlier_paint_s = 0.0
         """Seconds until an earlier desk's frame was seen, marked as such; 0.0 where there was none."""
         while not self._is_live(first.encode(), began):
-            content = self._read(began + _PATIENCE_S - time.perf_counter())
+            content = self._read(began + patience_s - time.perf_counter())
             if not content:
                 self.close()
                 raise BenchError(f"{argv[0]} painted no {first!r}: {self.raw[-1000:]!r}")
@@ -93,7 +103,7 @@ class Program:
 
     def settle(self, quiet_s: float = 1.5) -> None:
         """Until nothing came for so long. Raises BenchError when it never rests."""
-        give_up_at = time.perf_counter() + _PATIENCE_S
+        give_up_at = time.perf_counter() + self._patience_s
         while content := self._read(quiet_s):
             self._feed(content)
             self.raw += content
@@ -120,14 +130,18 @@ class Program:
         rows = range(self._top, ROWS)
         return [tuple((buffer[y][x].data, buffer[y][x].bg, buffer[y][x].reverse) for x in span) for y in rows]
 
+    def send(self, key: str) -> None:
+        """A key, for which nothing is waited."""
+        os.write(self._descriptor, key.encode())
+
     def press(self, key: str, quiet_s: float = _QUIET_S) -> Reaction | None:
         """A key, and what came of it until it was quiet; None where nothing came."""
         chunks: list[tuple[float, bytes]] = []
         began = time.perf_counter()
-        os.write(self._descriptor, key.encode())
-        while content := self._read(quiet_s if chunks else _ANSWERS_S / 10):
+        self.send(key)
+        while content := self._read(quiet_s if chunks else self._patience_s / 60):
             chunks.append((time.perf_counter() - began, content))
-            if chunks[-1][0] > _ANSWERS_S:
+            if chunks[-1][0] > self._patience_s / 6:
                 raise BenchError(f"it does not come to rest after {key!r}")
         states = [self._rows()]
         for _, content in chunks:
@@ -156,8 +170,8 @@ class Program:
 
     def leave(self) -> None:
         """End it as a person does."""
-        os.write(self._descriptor, b"q")
-        while self._read(_PATIENCE_S):
+        self.send("q")
+        while self._read(self._patience_s):
             pass
         os.waitpid(self.pid, 0)
         os.close(self._descriptor)

@@ -10,7 +10,7 @@ import random
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -165,28 +165,41 @@ def _write(connection: sqlite3.Connection, rows: list[tuple[dict[str, Any], list
     connection.executemany("INSERT INTO found (rowid, words, said) VALUES (?, ?, '')", texts)
 
 
-def _version() -> str:
-    """What a ledger that was made before depends on."""
+def _version(*more: Path) -> str:
+    """What a ledger that was made before depends on. `more`: other files that had a part in it."""
     folder = Path(schema.__file__).parent
     parts = [*sorted(folder.glob("schema*.py")), *sorted(folder.glob("migrating*.py")), folder / "summaries.py"]
-    return hashlib.sha256(b"".join(part.read_bytes() for part in [*parts, Path(__file__)])).hexdigest()[:12]
+    return hashlib.sha256(b"".join(part.read_bytes() for part in [*parts, Path(__file__), *more])).hexdigest()[:12]
 
 
-def ledger_of(meetings: int, folder: Path | None = None) -> Path:
-    """A ledger of so many meetings, made when it is not there yet. Whoever writes to it takes a copy: `copy_of`."""
+def kept(folder: Path | None, name: str, make: Callable[[Path], None], *more: Path) -> Path:
+    """A ledger that `make` makes where it is told to, unless it is there: it is kept from run to run.
+
+    It is made anew once anything that it depends on has changed, `more` among that.
+    """
     folder = folder or Path(tempfile.gettempdir()) / f"reeldesk-ledgers-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{meetings}-{_version()}.db"
+    path = folder / f"{name}-{_version(*more)}.db"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=folder) as made:
-            fill(Path(made) / "ledger.db", meetings)
+            make(Path(made) / "ledger.db")
             (Path(made) / "ledger.db").rename(path)
     return path
 
 
-def copy_of(meetings: int, path: Path, folder: Path | None = None) -> Path:
-    """A copy of such a ledger, to write to."""
+def copied(ledger: Path, path: Path) -> Path:
+    """A copy of a ledger, to write to."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.copyfile(ledger_of(meetings, folder), path)
+    shutil.copyfile(ledger, path)
     path.chmod(0o600)
     return path
+
+
+def ledger_of(meetings: int, folder: Path | None = None) -> Path:
+    """A ledger of so many meetings, made when it is not there yet. Whoever writes to it takes a copy: `copy_of`."""
+    return kept(folder, str(meetings), lambda path: fill(path, meetings))
+
+
+def copy_of(meetings: int, path: Path, folder: Path | None = None) -> Path:
+    """A copy of such a ledger, to write to."""
+    return copied(ledger_of(meetings, folder), path)

@@ -12,9 +12,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.bench import listing_load as beside
 from tests.bench import listing_programs as programs
 from tests.bench.keyed import Program, Reaction
-from tests.bench.listing_programs import LOAD, LOADED, MINIMAL, SIZES, Driven, desk_name
+from tests.bench.listing_programs import MINIMAL, SIZES, Driven, desk_name
 from tests.bench.report import BAR_HEAD, Bar, Row, aligned
 from tests.bench.results import BenchError, Spread, percentile
 
@@ -96,7 +97,7 @@ class Measuring:
 
     def start(self, driven: Driven, number: int, *, rests: bool = False) -> Program:
         """Start a program and wait until it is at rest."""
-        program = Program(driven.argv, driven.environ, driven.first, driven.folder)
+        program = Program(driven.argv, driven.environ, driven.first, driven.folder, driven.patience_s)
         first = len(program.raw)
         program.settle()
         cpu = bytes_s = 0.0
@@ -160,37 +161,40 @@ def measure(folder: Path | None, count: int, seed: int, day: str, tell: Callable
                 found.press(driven, program, number)
                 program.close()
         for driven in programs.others(place, missing):
-            program = found.start(driven, 1, rests=True)
+            program = found.start(driven, 1, rests=driven.rests)
             found.press(driven, program, 1)
             program.close()
         _under_load(place, count, found, missing)
+        _watch_many(place, count, found, tell)
     return Listed(day, count, tuple(found.sessions), tuple(found.keys), tuple(missing))
 
 
 def _under_load(place: Path, count: int, found: Measuring, missing: list[str]) -> None:
-    if not programs.room_for_load(place):
+    if not beside.has_room(place):
         missing.append("the disk has no room for downloads beside the list")
         return
     for number in range(1, count + 1):
-        with programs.big_archives() as base, tempfile.TemporaryDirectory(dir=place) as loaded:
-            driven = programs.desk(Path(loaded) / "desk", MOST, base)
-            program = Program(driven.argv, driven.environ, driven.first, driven.folder)
-            try:
-                program.watch(2.0)
-                programs.wait_for_parts(Path(loaded) / "desk" / "vault")
-                _press_under_load(program, number, found)
-            finally:
-                program.close()
+        with beside.under_load(place, MOST) as program:
+            _press_under_load(program, number, found)
+
+
+def _watch_many(place: Path, count: int, found: Measuring, tell: Callable[[str], None]) -> None:
+    for number in range(1, count + 1):
+        for shown in beside.watch_many(place, LIVE_S):
+            found.sessions.append(Session(shown.name, number, 0.0, 0, shown.resident_bytes, 0.0, shown.bytes_s))
+            tell(f"round {number}  {shown.name}: {shown.bytes_s:.0f} bytes a second")
 
 
 def _press_under_load(program: Program, number: int, found: Measuring) -> None:
     live = program.watch(LIVE_S) / LIVE_S
-    found.sessions.append(Session(LOADED, number, 0.0, 0, program.memory(), 0.0, live))
+    found.sessions.append(Session(beside.BESIDE, number, 0.0, 0, program.memory(), 0.0, live))
     program.settle(0.02)
     for key in (["j"] * 15 + ["k"] * 15) * (MOVES_UNDER_LOAD // 30):
         reaction = program.press(key)  # in the same rhythm as at rest
         if reaction is not None:
-            found.keys.append(Key(LOADED, number, "cursor move", reaction.seconds, reaction.to_rows, reaction.bytes))
+            found.keys.append(
+                Key(beside.BESIDE, number, "cursor move", reaction.seconds, reaction.to_rows, reaction.bytes)
+            )
 
 
 # Telling
@@ -220,12 +224,12 @@ def _bars(listed: Listed) -> Iterator[Bar | None]:
         yield _of_keys(listed, f"{what}: p99, of a page's p50", what, (OURS, "page"), 4.0, (0.99, 0.5))
     yield _of_keys(
         listed,
-        f"cursor move beside {LOAD} downloads: p99, of that at rest",
+        f"cursor move beside {beside.FEW} downloads: p99, of that at rest",
         "cursor move",
         (OURS, "cursor move"),
         4.0,
         (0.99, 0.99),
-        LOADED,
+        beside.BESIDE,
     )
     yield _plain(
         listed, "bytes of a cursor move (median, rows)", [k.to_rows for k in listed.of(OURS, "cursor move")], 500
@@ -235,8 +239,11 @@ def _bars(listed: Listed) -> Iterator[Bar | None]:
     yield _plain(listed, "bytes of the first screen", [one.first_bytes for one in listed.started(OURS)], 36_000)
     yield _plain(listed, "bytes a second at rest", [one.idle_bytes_s for one in started], 0)
     yield _plain(listed, "CPU at rest, %", [100 * one.idle_cpu for one in started], 0.3)
-    live = [one.idle_bytes_s for one in listed.started(LOADED)]
-    yield _plain(listed, f"bytes a second with {LOAD} downloads shown", live, 1_500)
+    live = [one.idle_bytes_s for one in listed.started(beside.BESIDE)]
+    yield _plain(listed, f"bytes a second with {beside.FEW} downloads shown", live, 1_500)
+    for name in beside.MODES:
+        shown = [one.idle_bytes_s for one in listed.started(name)]
+        yield _plain(listed, f"bytes a second with {name}", shown, 4_000)
 
 
 def _of_sessions(
@@ -298,7 +305,8 @@ def table(listed: Listed) -> tuple[Row, list[Row]]:
     rows: list[Row] = []
     for name in dict.fromkeys(one.program for one in listed.sessions):
         started = listed.started(name)
-        cells = [f"{1000 * median(s.first_paint_s for s in started):.0f}" if name != LOADED else ""]
+        is_watched = name in (beside.BESIDE, *beside.MODES)
+        cells = ["" if is_watched else f"{1000 * median(s.first_paint_s for s in started):.0f}"]
         earlier = [s.earlier_paint_s for s in started if s.earlier_paint_s]
         cells.append(f"{1000 * median(earlier):.0f}" if earlier else "")
         cells.append(f"{median(s.resident_bytes for s in started) / 1e6:.0f}")
@@ -310,11 +318,9 @@ def table(listed: Listed) -> tuple[Row, list[Row]]:
         rested = [s for s in started if s.idle_cpu]
         cells.append(f"{100 * median(s.idle_cpu for s in rested):.2f}" if rested else "")
         cells.append(
-            f"{median(s.idle_bytes_s for s in started if s.idle_cpu or name == LOADED):.0f}"
-            if rested or name == LOADED
-            else ""
+            f"{median(s.idle_bytes_s for s in started if s.idle_cpu or is_watched):.0f}" if rested or is_watched else ""
         )
-        rows.append((name if name != LOADED else f"… beside {LOADED}", *cells))
+        rows.append((f"… beside {name}" if is_watched else name, *cells))
     return head, rows
 
 
@@ -333,11 +339,20 @@ def section(listed: Listed, notes: str, drawn: Callable[[Row, Sequence[Row]], st
         notes.strip(),
         drawn(*table(listed)),
         f"Not measured: {'; '.join(listed.missing)}." if listed.missing else "",
-        _METHOD.format(rounds=listed.rounds, starts=STARTS, rest=REST_S, words=", ".join(WORDS), load=LOAD).strip(),
+        _METHOD.format(**_SAID, rounds=listed.rounds).strip(),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+_SAID = {
+    "starts": STARTS,
+    "rest": REST_S,
+    "live": LIVE_S,
+    "words": ", ".join(WORDS),
+    "load": beside.FEW,
+    "many": beside.MANY,
+    "pace": beside.MANY_BYTES_S // 1000,
+}
 _METHOD = """
 - Real programs in a pseudo-terminal of 120x40, xterm-256color. First paint is from before the fork to the read in which
   the first row's title is seen: {starts} starts of each and round ({rounds} rounds), in shuffled order, and those in
@@ -350,8 +365,13 @@ _METHOD = """
   assets. The minimal app is a DataTable of 50 rows; its "end" is ctrl+end and ctrl+home. Filtered is by typing
   {words}, letter by letter. CPU and bytes at rest are those of {rest:.0f} s; CPU from the scheduler, of all threads.
 - Beside downloads: {load} archives of 2 GiB from flexperto's emulator at full speed, with all that a transfer does.
-  Emulator, desk and disk share the machine. Fifty downloads and a held key are counted to the byte by tests
-  (tests/tui/test_wire_budgets.py, tests/e2e/test_terminal_wire.py).
+  Emulator, desk and disk share the machine. A held key is counted to the byte by tests
+  (tests/e2e/test_terminal_wire.py), and so are downloads (tests/tui/test_wire_budgets.py).
+- {many} downloads: archives of two accounts at {pace} kB/s each, so that all live while they are watched for
+  {live:.0f} s, first in the dock below the list, then in mode 2. A desk runs 32 at most; `reeldesk work` on the same
+  ledger runs the others.
+- DataTable with a million rows is given 15 minutes for its first paint, and only moves its cursor; it is left out where
+  less than 3 GB of memory is free.
 """
 
 

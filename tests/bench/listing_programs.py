@@ -1,34 +1,31 @@
 """What is driven in a terminal for the list: the desk over ledgers of every size, and what it stands beside."""
 
-import contextlib
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.bench import machine
+from tests.bench.keyed import PATIENCE_S
 from tests.bench.ledgers import copy_of
 from tests.bench.listing_apps import FIRST
-from tests.bench.results import BenchError
 from tests.e2e.terminal import surroundings
 from vault.ledger import Ledger
 from vault.views import Query
 
 SIZES = (1_000, 100_000, 1_000_000)
 PEER_ROWS = 100_000
-LOAD = 8
-LOAD_BYTES = 2 << 30
+_MILLION_NEEDS = 3_000_000_000
+_MILLION_PATIENCE_S = 900.0
 _CHECKOUT = Path(__file__).parents[2]
 _FAST = ("textual==8.2.8", "textual-fastdatatable==0.19.5")
-_PATIENCE_S = 120.0
 DOWN, UP, PAGE_DOWN, PAGE_UP = "\x1b[B", "\x1b[A", "\x1b[6~", "\x1b[5~"
 CURSES_DOWN, CURSES_UP = "\x1bOB", "\x1bOA"
 """As terminfo has them for programs that switch the keypad on."""
 HOME, END, CTRL_HOME, CTRL_END = "\x1b[H", "\x1b[F", "\x1b[1;5H", "\x1b[1;5F"
 MINIMAL = "minimal Textual app"
-LOADED = "8 downloads"
 _CONFIG = """\
 [vault]
 path = "vault"
@@ -58,6 +55,10 @@ class Driven:
     first: str
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     folder: Path = _CHECKOUT
+    rests: bool = True
+    """Whether it is watched at rest, too."""
+    patience_s: float = PATIENCE_S
+    """For its first paint; a key's answer is waited for in proportion."""
 
 
 _TEXTUAL_KEYS = {
@@ -99,6 +100,7 @@ def minimal(folder: Path) -> Driven:
 def others(folder: Path, tell: "list[str]") -> Iterator[Driven]:
     """Lists of others; what is not there is named in `tell`."""
     yield _app(folder, f"DataTable, {PEER_ROWS:,} rows", sys.executable, "minimal", PEER_ROWS)
+    yield from million(folder, tell, machine.free_bytes())
     fast = _fast_python(folder)
     if fast:
         for rows in (1_000, SIZES[-1]):
@@ -126,6 +128,17 @@ def others(folder: Path, tell: "list[str]") -> Iterator[Driven]:
             tell.append(f"{program} is not installed")
 
 
+def million(folder: Path, tell: list[str], free_bytes: int) -> Iterator[Driven]:
+    """DataTable with a million rows, where there is memory for it: its first paint, its memory, its cursor's moves."""
+    rows = SIZES[-1]
+    if free_bytes < _MILLION_NEEDS:
+        tell.append(f"DataTable with {rows:,} rows: less than {_MILLION_NEEDS // 10**9} GB of memory is free")
+        return
+    whole = _app(folder, f"DataTable, {rows:,} rows", sys.executable, "minimal", rows)
+    moves = {"cursor move": _TEXTUAL_KEYS["cursor move"]}
+    yield replace(whole, keys=moves, rests=False, patience_s=_MILLION_PATIENCE_S)
+
+
 def _app(folder: Path, name: str, python: str, kind: str, rows: int) -> Driven:
     line = [python, str(Path(__file__).with_name("listing_apps.py")), kind, str(rows)]
     return Driven(name, line, surroundings(folder), FIRST, _TEXTUAL_KEYS)
@@ -141,30 +154,3 @@ def _fast_python(folder: Path) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return str(place / "bin" / "python")
-
-
-@contextlib.contextmanager
-def big_archives() -> Iterator[str]:
-    """A service with archives that take long to fetch; gives its address."""
-    line = [sys.executable, "-m", "tests.bench.syncing_server", str(LOAD), "250", str(LOAD_BYTES)]
-    server = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_CHECKOUT)
-    try:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-    finally:
-        server.kill()
-        server.communicate()
-
-
-def wait_for_parts(vault: Path) -> None:
-    """Until all downloads are under way. Raises BenchError."""
-    give_up_at = time.monotonic() + _PATIENCE_S
-    while sum(part.stat().st_size > 1 << 20 for part in vault.rglob("*.part")) < LOAD:
-        if time.monotonic() > give_up_at:
-            raise BenchError(f"not all {LOAD} downloads began in {_PATIENCE_S:g} s")
-        time.sleep(0.2)
-
-
-def room_for_load(folder: Path) -> bool:
-    """Whether the disk has room for what is fetched."""
-    return shutil.disk_usage(folder).free > (LOAD + 2) * LOAD_BYTES

@@ -22,6 +22,11 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _LIBRARIES = ("httpx", "httpx-aiohttp", "httpcore", "aiohttp", "anyio")
 
 
+def free_bytes() -> int:
+    """Memory that programs can have without swapping."""
+    return 1024 * int(_field("/proc/meminfo", r"MemAvailable:\s*(\d+)") or 0)
+
+
 def missing() -> list[str]:
     """What the bench needs and this machine does not have."""
     absent = [name for name in TOOLS if shutil.which(name) is None]

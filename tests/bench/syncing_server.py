@@ -1,6 +1,6 @@
-"""A tenant with a long list in pages: `python -m tests.bench.syncing_server RECORDS PAGE [BYTES]`, until stdin ends.
+"""A tenant with a long list, until stdin ends: `python -m tests.bench.syncing_server RECORDS PAGE [BYTES [PACE]]`.
 
-BYTES: of each archive, whose content is no zip; its SHA-256 is made up.
+BYTES: of each archive, whose content is no zip; its SHA-256 is made up. PACE: bytes a second of each, 0: no limit.
 """
 
 import random
@@ -17,10 +17,11 @@ _SIZE = 1_000_000
 _DAY_S = 86_400.0
 
 
-def tenant(records: int, page: int, size: int = _SIZE, seed: int = 5) -> FlexpertoEmulator:
+def tenant(records: int, page: int, size: int = _SIZE, pace: int = 0, seed: int = 5) -> FlexpertoEmulator:
     """Archives of the last years, all to be had."""
     emulator, luck = FlexpertoEmulator(), random.Random(seed)
     emulator.envelope, emulator.page_size = "data", page
+    emulator.faults.bytes_per_s = pace or None
     now, blob = time.time(), Blob(size, b"PK\x03\x04", bytes(64 << 10))
     for number in range(records):
         person = Person(f"Dr. {luck.choice(_NAMES)}", f"customer{number % 5_000}@customers.example")

@@ -12,7 +12,7 @@ from pathlib import Path
 from vault.errors import LedgerError, Superseded
 from vault.filesystem import network_kind
 from vault.ledger.events import LogConnection
-from vault.ledger.migrating import Stepwise, Watcher, run_steps
+from vault.ledger.migrating import Scripted, Stepwise, Watcher, dropping_quickly
 from vault.ledger.migrating_custody import Chaining
 from vault.ledger.schema import MIGRATIONS
 
@@ -242,19 +242,25 @@ class Database:
             have = connection.execute("PRAGMA user_version").fetchone()[0]
             if have > len(MIGRATIONS):
                 raise LedgerError(f"the ledger {self.path} was written by a newer reeldesk; update this one")
+            if have < len(MIGRATIONS) and not self._network:
+                # What a power cut takes away of it is made again. `write` sets it anew.
+                connection.execute("PRAGMA synchronous = NORMAL")
             for version in range(have, len(MIGRATIONS)):
-                steps = MIGRATIONS[version]
                 try:
-                    if steps is None:
-                        _IN_STEPS[version + 1](version + 1, self._on_migration).run(connection)
-                    else:
-                        those = (steps,) if isinstance(steps, str) else steps
-                        run_steps(connection, version + 1, those, self._on_migration)
+                    with dropping_quickly(connection):
+                        self._step(version + 1).run(connection)
                 except sqlite3.OperationalError:
                     if connection.in_transaction:
                         connection.rollback()
                     if connection.execute("PRAGMA user_version").fetchone()[0] <= version:
                         raise  # else another process made the same step at the same moment
+
+    def _step(self, version: int) -> Scripted | Stepwise | Chaining:
+        """What leads to a version from the one before."""
+        steps = MIGRATIONS[version - 1]
+        if steps is None:
+            return _IN_STEPS[version](version, self._on_migration)
+        return Scripted(version, (steps,) if isinstance(steps, str) else steps, self._on_migration)
 
     def close(self) -> None:
         """Close every thread's connection, when what is under way is done; the file is then complete without a -wal."""

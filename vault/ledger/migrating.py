@@ -18,7 +18,7 @@ _OPERATIONS_BETWEEN = 200_000
 """SQLite's virtual machine does so many in some 10 ms."""
 _ROWS_AT_ONCE = 20_000
 _AN_INDEX = 100_000
-"""What a statement of a script is reckoned as, in rows that are filled."""
+"""What a script is reckoned as, in rows that are filled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,20 @@ def told_while(connection: sqlite3.Connection, tell: Callable[[], None]) -> Iter
         connection.set_progress_handler(None, 0)
 
 
+@contextmanager
+def dropping_quickly(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is dropped is not overwritten, as Debian's SQLite would do at one go, which nobody can interrupt.
+
+    Nothing is lost by that: what an older version's tables held is what those hold that take their place.
+    """
+    before = connection.execute("PRAGMA secure_delete").fetchone()[0]
+    connection.execute("PRAGMA secure_delete = OFF")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA secure_delete = {('OFF', 'ON', 'FAST')[before]}")
+
+
 @dataclass(frozen=True, slots=True)
 class Fill:
     """A step that goes through a table: `sql` has marks for the id behind which it begins, and the last one."""
@@ -65,41 +79,97 @@ class Fill:
     sql: str
 
 
-def run_steps(connection: sqlite3.Connection, version: int, steps: Sequence[str | Fill], watch: Watcher) -> None:
-    """A migration in one transaction: scripts and fills. Interrupted, it begins anew with the next opening.
+Step = str | Fill
+"""A script, or a fill."""
 
-    `watch` is told while it takes long, and raises to interrupt it, which is raised here. Where another process has
-    made it meanwhile, nothing is done.
+
+class Scripted:
+    """A migration of scripts and fills. `run` may be called by several processes at once, and again after any end.
+
+    Of a ledger with few rows it is one transaction. Else each script is one, and each part of a fill, which goes on
+    where it was; what processes of the older version write meanwhile is for the scripts to see to, by triggers.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if connection.execute("PRAGMA user_version").fetchone()[0] < version:
-            for statement, values, now in list(_told(connection, steps)):
-                with told_while(connection, partial(watch, now)):
-                    connection.execute(statement, values)
-            connection.execute(f"PRAGMA user_version = {version}")
+
+    def __init__(self, version: int, steps: Sequence[Step], watch: Watcher) -> None:
+        self._version = version
+        self._steps = steps
+        self._watch = watch
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Take the steps that are left. Raises what the watcher raises."""
+        try:
+            if self._is_small(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                if self._is_wanted(connection):
+                    self._make_all(connection)
+                connection.commit()
+                return
+            while self._go_on(connection):
+                pass
+        except BaseException:
+            if connection.in_transaction:
+                connection.rollback()
+            raise
+
+    def _is_small(self, connection: sqlite3.Connection) -> bool:
+        """Whether all is done before anyone would interrupt it, or nothing of it could be kept."""
+        return not _exists(connection, "stepping") and self._rows(connection) <= _ROWS_AT_ONCE
+
+    def _rows(self, connection: sqlite3.Connection) -> int:
+        return sum(_last(connection, step) for step in self._steps if isinstance(step, Fill))
+
+    def _is_wanted(self, connection: sqlite3.Connection) -> bool:
+        """Whether no other process has made it meanwhile."""
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        return version < self._version
+
+    def _make_all(self, connection: sqlite3.Connection) -> None:
+        for number, step in enumerate(self._steps):
+            values = (0, _ROWS_AT_ONCE) if isinstance(step, Fill) else ()
+            self._make(connection, step, values, self._so_far(connection, number, 0))
+        connection.execute(f"PRAGMA user_version = {self._version}")
+
+    def _go_on(self, connection: sqlite3.Connection) -> bool:
+        """The next part, as a transaction; whether it was not the last one."""
+        connection.execute("BEGIN IMMEDIATE")
+        if not self._is_wanted(connection):
+            connection.rollback()
+            return False
+        if not _exists(connection, "stepping"):
+            connection.execute("CREATE TABLE stepping (step INTEGER NOT NULL, place INTEGER NOT NULL)")
+            connection.execute("INSERT INTO stepping VALUES (0, 0)")
+        number, place = connection.execute("SELECT step, place FROM stepping").fetchone()
+        step, now, until = self._steps[number], self._so_far(connection, number, place), place + _ROWS_AT_ONCE
+        self._make(connection, step, (place, until) if isinstance(step, Fill) else (), now)
+        is_over = not isinstance(step, Fill) or until >= _last(connection, step)
+        reached = (number + 1, 0) if is_over else (number, until)
+        connection.execute("UPDATE stepping SET step = ?, place = ?", reached)
+        is_last = is_over and number + 1 == len(self._steps)
+        if is_last:
+            connection.execute("DROP TABLE stepping")
+            connection.execute(f"PRAGMA user_version = {self._version}")
         connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
+        self._watch(self._so_far(connection, *reached))
+        return not is_last
+
+    def _make(self, connection: sqlite3.Connection, step: Step, values: tuple[int, ...], now: Migrating) -> None:
+        for statement in _statements(step) if isinstance(step, str) else (step.sql,):
+            with told_while(connection, partial(self._watch, now)):
+                connection.execute(statement, values)
+
+    def _so_far(self, connection: sqlite3.Connection, number: int, place: int) -> Migrating:
+        worth = [_last(connection, step) if isinstance(step, Fill) else _AN_INDEX for step in self._steps]
+        return Migrating("columns and their indexes", sum(worth[:number]) + place, sum(worth))
 
 
-def _told(
-    connection: sqlite3.Connection, steps: Sequence[str | Fill]
-) -> Iterator[tuple[str, tuple[int, ...], Migrating]]:
-    """Each statement with its values, and how far that is, in tables' worth of rows."""
-    statements: list[tuple[str, tuple[int, ...], int]] = []
-    for step in steps:
-        if isinstance(step, str):
-            statements += [(statement, (), _AN_INDEX) for statement in _statements(step)]
-            continue
-        last = connection.execute(f"SELECT coalesce(max(rowid), 0) FROM {step.table}").fetchone()[0]
-        firsts = range(0, last, _ROWS_AT_ONCE)
-        statements += [(step.sql, (first, first + _ROWS_AT_ONCE), _ROWS_AT_ONCE) for first in firsts]
-    total, done = sum(rows for _, _, rows in statements), 0
-    for statement, values, rows in statements:
-        yield statement, values, Migrating("columns and their indexes", done, total)
-        done += rows
+def _exists(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether there is a table or an index of this name."""
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
+
+
+def _last(connection: sqlite3.Connection, fill: Fill) -> int:
+    number: int = connection.execute(f"SELECT coalesce(max(rowid), 0) FROM {fill.table}").fetchone()[0]
+    return number
 
 
 class Stepwise:
@@ -124,8 +194,10 @@ class Stepwise:
 
     @staticmethod
     def _is_empty(connection: sqlite3.Connection) -> bool:
-        begun = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrating'").fetchone()
-        return begun is None and connection.execute("SELECT 1 FROM meetings LIMIT 1").fetchone() is None
+        return (
+            not _exists(connection, "migrating")
+            and connection.execute("SELECT 1 FROM meetings LIMIT 1").fetchone() is None
+        )
 
     def _run(self, connection: sqlite3.Connection) -> None:
         self._begin(connection)
@@ -137,14 +209,14 @@ class Stepwise:
         done = last
         for sql in INDEXES:
             name = sql.removeprefix("CREATE INDEX IF NOT EXISTS ").partition(" ")[0]
-            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is None:
+            if not _exists(connection, name):
                 self._make(connection, sql, Migrating("an index for each order", done, total))
             done += last // 5
         self._make(connection, "", Migrating("counters", done, total))
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrating'").fetchone() is None:
+        if not _exists(connection, "migrating"):
             execute_script(connection, TABLES)
             # A process of the older version may still write: what it changes behind our back is noted.
             execute_script(
@@ -180,6 +252,7 @@ class Stepwise:
                     connection.execute(sql)
                 else:
                     self._end(connection)
+                    self._watch(now)
         connection.commit()
 
     def _end(self, connection: sqlite3.Connection) -> None:

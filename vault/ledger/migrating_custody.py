@@ -6,12 +6,13 @@ vouches for it from then on alone. How each held file stands then is an event of
 
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 
 from vault.ledger.events import By, Fact, LogConnection, NewEvent, body_of, digest_of, first_link, link
 from vault.ledger.migrating import Migrating, Watcher, execute_script, told_while
 from vault.ledger.schema_custody import INDEX, TABLES, TRIGGERS
 
-_AT_ONCE = 5_000
+_AT_ONCE = 1_000
 
 _BEGIN = """
     CREATE TABLE chaining (event INTEGER NOT NULL, asset INTEGER NOT NULL);
@@ -53,14 +54,20 @@ class Chaining:
             return
         sql = "SELECT coalesce(max(id), 0) FROM events UNION ALL SELECT coalesce(max(id), 0) FROM assets"
         events, assets = (row[0] for row in connection.execute(sql).fetchall())
-        total = events + assets
+        # An index takes about as long as a tenth of all that.
+        total = events + assets + (events + assets) // 10
         while (done := self._step(connection, self._chain)) is not None and done > 0:
             self._tell("the log of events", done, total)
         while (done := self._step(connection, self._adopt)) is not None and done > 0:
             self._tell("what is held", events + done, total)
-        self._tell("an index of the log", total, total)
-        self._step(connection, self._index)
-        self._step(connection, self._end)
+        for words, step, done in (
+            ("an index of the log", self._index, events + assets),
+            ("the log before it", self._end, total),
+        ):
+            tell = partial(self._tell, words, done, total)
+            tell()
+            with told_while(connection, tell):
+                self._step(connection, step)
 
     @staticmethod
     def _is_empty(connection: sqlite3.Connection) -> bool:
@@ -73,7 +80,7 @@ class Chaining:
         return self._end(connection)
 
     def _tell(self, words: str, done: int, total: int) -> None:
-        if total > _AT_ONCE:  # else it is over before anyone could read that
+        if total > 5 * _AT_ONCE:  # else it is over before anyone could read that
             self._watch(Migrating(words, min(done, total), total))
 
     def _step(self, connection: sqlite3.Connection, step: Callable[[sqlite3.Connection], int]) -> int | None:
@@ -119,9 +126,9 @@ class Chaining:
         place: int = rows[-1]["id"]
         return place
 
-    def _index(self, connection: sqlite3.Connection) -> int:
-        with told_while(connection, lambda: self._tell("an index of the log", 1, 1 + _AT_ONCE)):
-            connection.execute(INDEX)
+    @staticmethod
+    def _index(connection: sqlite3.Connection) -> int:
+        connection.execute(INDEX)
         return 0
 
     def _end(self, connection: sqlite3.Connection) -> int:
@@ -136,7 +143,7 @@ class Chaining:
         return 0
 
 
-_HELD = "SELECT * FROM assets WHERE kept != 'absent'"
+_HELD = "SELECT id, identity, kept, held_size, sha256, proof FROM assets WHERE kept != 'absent'"
 _Given = tuple[NewEvent, dict[str, Fact]]
 
 

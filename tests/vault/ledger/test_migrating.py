@@ -14,6 +14,7 @@ from tests.vault.ledger.older import version_3
 from tests.vault.ledger.test_reading import fill
 from vault.errors import LedgerError
 from vault.ledger import Ledger, migrating
+from vault.ledger.facets import rank_of
 from vault.ledger.migrating import Migrating
 from vault.ledger.schema import MIGRATIONS
 from vault.views import SORTS, Query
@@ -22,6 +23,7 @@ OPEN = """
 import sys, time
 from pathlib import Path
 from vault.ledger import Ledger, migrating
+from vault.ledger.facets import rank_of
 migrating._MEETINGS_AT_ONCE = 3
 def watch(now):
     print(now.done, flush=True)
@@ -60,6 +62,23 @@ def told_by(ledger: Ledger) -> list[object]:
     queries += [Query(faults=True), Query(at_risk=True), Query(account="rooms")]
     lists = [(ledger.reader.page(query, 0, 999), ledger.reader.counted(query)) for query in queries]
     return [*lists, ledger.reader.totals(), ledger.reader.account("advice"), ledger.reader.transfers(99)]
+
+
+@pytest.fixture
+def of_version_8(old: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ledger whose next migration has scripts, and a fill of many parts."""
+    with monkeypatch.context() as patched:
+        patched.setattr("vault.ledger.database.MIGRATIONS", MIGRATIONS[:8])
+        Ledger(old).close()
+    monkeypatch.setattr(migrating, "_ROWS_AT_ONCE", 7)
+    return old
+
+
+def ranks(path: Path) -> list[tuple[int, int]]:
+    """What meetings are sorted by, and what that should be."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT summary_has, facets FROM meetings").fetchall()
+    return [(rank, rank_of(facets)) for rank, facets in rows]
 
 
 def version(path: Path) -> int:
@@ -151,6 +170,52 @@ def test_what_an_older_process_writes_meanwhile_is_not_lost(old: Path) -> None:
     assert (changed.title, written.title) == ("Changed by an older one", "Written by an older one")
     assert changed.key in {row.key for row in ledger.reader.page(Query(faults=True), 0, 99)}
     ledger.close()
+
+
+def test_a_fill_goes_on_where_it_was(of_version_8: Path, both: tuple[bytes, list[object]]) -> None:
+    reached: list[int] = []
+
+    def watch(now: Migrating) -> None:
+        reached.append(now.done)
+        if len(reached) % 2 == 0:
+            raise StopHere
+
+    for _ in range(5):
+        with pytest.raises(StopHere):
+            Ledger(of_version_8, on_migration=watch)
+        assert version(of_version_8) == 8
+    with pytest.raises(StopHere):
+        Ledger(of_version_8, on_migration=watch)
+    ledger = Ledger(of_version_8)
+    assert told_by(ledger) == both[1]
+    ledger.close()
+    assert reached == sorted(set(reached)), "no part is made twice"
+    assert all(rank == right for rank, right in ranks(of_version_8))
+    with closing(sqlite3.connect(of_version_8)) as connection:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
+    assert not {"stepping", "meetings_has_later", "meetings_has_first"} & set(names)
+
+
+def test_what_is_written_beside_a_fill_is_not_lost(of_version_8: Path) -> None:
+    calls = 0
+
+    def watch(now: Migrating) -> None:
+        nonlocal calls
+        calls += 1
+        if calls in (3, 11):
+            with closing(sqlite3.connect(of_version_8, isolation_level=None)) as connection:
+                connection.execute("UPDATE meetings SET facets = facets + 64 WHERE id IN (1, 60)")
+                connection.execute(
+                    """INSERT INTO meetings (account, meeting, provider, title, first_seen, last_seen, facets)
+                    VALUES ('advice', ?, 'flexperto', 'Late', 1, 1, 4096)""",
+                    (f"late{calls}",),
+                )
+
+    Ledger(of_version_8, on_migration=watch).close()
+    assert calls == 12
+    found = ranks(of_version_8)
+    assert len(found) == 62
+    assert all(rank == right != 0 for rank, right in found)
 
 
 def test_one_that_is_killed_goes_on(old: Path, both: tuple[bytes, list[object]]) -> None:
