@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from providers.models import Asset, AssetId, AssetKind, Delivery, Meeting, RemoteState
 from tests.vault.ledger.filling import NOW, archive, at, claim, identity, queued, record
-from vault.ledger import Ledger, schema_orders
+from vault.ledger import Ledger, migrating, schema_orders
 from vault.ledger.claiming import Claim
 from vault.ledger.deliveries import Receipt
 from vault.ledger.lines import deliveries_walk, events_walk, transfers_walk
@@ -358,6 +359,41 @@ def test_the_states_of_some(ledger: Ledger) -> None:
         identity("one"): TransferState.QUEUED,
         identity("two"): TransferState.CANCELLED,
     }
+
+
+def test_what_an_older_process_writes_while_titles_are_filled_in_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.db"
+    with monkeypatch.context() as patched:
+        patched.setattr("vault.ledger.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(schema_orders.STEPS)])
+        ledger = Ledger(path)
+        queued(ledger, *(f"c{n:02d}" for n in range(MANY)))
+        record(ledger, archive("late"))
+        ledger.close()
+    monkeypatch.setattr(migrating, "_ROWS_AT_ONCE", 7)
+    calls = 0
+
+    def watch(now: migrating.Migrating) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:  # behind the first ones, before the last
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                connection.execute("UPDATE meetings SET title = 'Renamed' WHERE meeting IN ('c00', 'c20')")
+                connection.execute(
+                    """INSERT INTO transfers (asset_id, account, state, position, queued_at)
+                    SELECT id, account, 'queued', 1, 1 FROM assets WHERE identity = 'advice/late/archive'"""
+                )
+
+    Ledger(path, on_migration=watch).close()
+    assert calls > 8
+    with closing(sqlite3.connect(path)) as connection:
+        sql = """SELECT t.title, m.title, t.kind FROM transfers t
+            JOIN assets a ON a.id = t.asset_id JOIN meetings m ON m.id = a.meeting_id"""
+        rows = connection.execute(sql).fetchall()
+    assert len(rows) == MANY + 1
+    assert all(title == right and kind == "archive" for title, right, kind in rows)
+    assert sum(title == "Renamed" for title, _, _ in rows) == 2
 
 
 def test_an_old_ledger_gets_what_transfers_are_sorted_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
