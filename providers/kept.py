@@ -1,6 +1,7 @@
 """How much is kept of a record to show it. Whoever sends one decides its size and depth; we decide ours."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ _MAX_NAME = 200
 _SECRET_WORDS = ("signature", "token", "secret", "credential", "passw", "pwd", "passcode", "x-amz-", "x-goog-")
 _SECRET_NAMES = frozenset({"sig", "p", "tk", "key", "apikey", "api_key", "api-key", "download_url", "authorization"})
 _LEAST_COST = 4
+_COMPACT = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s"{}\[\],:]+', re.DOTALL)
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 
 
 def is_secret_name(name: str) -> bool:
@@ -44,9 +48,39 @@ def pruned(value: object, cost: int = MAX_COST) -> object:
     return _pruned(value, 0, _Purse(cost))
 
 
-def shown(value: object) -> str:
-    """A redacted value as the JSON text to keep and show."""
-    return safe_block(json.dumps(value, ensure_ascii=False, indent=2))
+def compact(value: object) -> str:
+    """A redacted value as the JSON text to keep, without blanks between its parts: `laid_out` makes it readable."""
+    return safe_block(_COMPACT.encode(value))
+
+
+def laid_out(text: str) -> str:
+    """What is kept of a record as a person reads it: compact JSON an item a line, indented by two.
+
+    Anything else stays as it is: JSON that is laid out already, a part of one, words. Strings stay to the letter.
+    """
+    tokens = _TOKEN.findall(text) if text.startswith(("{", "[")) else []
+    if "".join(tokens) != text or not _is_json(text):
+        return text
+    parts: list[str] = []
+    depth, before = 0, ""
+    for sign in tokens:
+        closes = sign in ("}", "]")
+        depth -= closes
+        if before == "," or (before in ("{", "[")) != closes:
+            parts.append("\n" + depth * "  ")
+        parts.append(": " if sign == ":" else sign)
+        depth += sign in ("{", "[")
+        before = sign
+    return "".join(parts)
+
+
+def _is_json(text: str) -> bool:
+    # When it was kept, a line separator in a string became a line end, and an accent may have joined an escaped letter.
+    try:
+        json.loads(_ESCAPED.sub("_", text), strict=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _pruned(value: object, depth: int, purse: _Purse) -> object:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from providers.base import BadAnswer
-from providers.kept import MAX_DEPTH, is_secret_name, pruned, shown
+from providers.kept import MAX_DEPTH, compact, is_secret_name, pruned
 from providers.models import Asset, AssetKind, Listing, Meeting, RemoteState
 from providers.origin import Origin
 from providers.text import MAX_LINE, safe_text
@@ -67,7 +67,7 @@ def redacted(value: Any, depth: int = 0) -> Any:
 
 def raw_text(value: Any) -> str:
     """A record as received, as text to keep and show: redacted, and no more of it than can be read."""
-    return shown(redacted(pruned(value)))
+    return compact(redacted(pruned(value)))
 
 
 def parse_time(value: Any) -> datetime | None:

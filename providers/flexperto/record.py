@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from providers.base import BadAnswer
-from providers.kept import MAX_DEPTH, MAX_RECORD_COST, pruned, shown
+from providers.kept import MAX_DEPTH, MAX_RECORD_COST, compact, laid_out, pruned
 from providers.models import Asset, AssetKind, Checksum, Listing, Meeting, RemoteState
 from providers.text import safe_text
 
@@ -100,7 +100,7 @@ def read_time(value: object) -> datetime | None:
 
 def redacted_json(value: object, cost: int = MAX_RECORD_COST) -> str:
     """JSON text to keep and show: credentials and the queries of links replaced, no more of it than can be read."""
-    return shown(_redacted(pruned(value, cost), 0))
+    return compact(_redacted(pruned(value, cost), 0))
 
 
 def listing_of(record: object, origin: str, known_id: str = "", stay: timedelta = EXPIRATION) -> Listing:
@@ -192,7 +192,7 @@ def _deadline(record: dict[str, Any], state: RemoteState, stay: timedelta) -> tu
 
 def _error(value: object) -> str:
     if isinstance(value, dict):
-        value = _first_text((value,), ("message", "error", "code", "name")) or redacted_json(value)
+        value = _first_text((value,), ("message", "error", "code", "name")) or laid_out(redacted_json(value))
     return safe_text(value) if isinstance(value, str) else ""
 
 

@@ -3,7 +3,6 @@
 The started event is the only place where a recording's ids are given; the gateway has no list of recordings.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 
 from providers.base import NotFound
 from providers.huawei.wire import AUDIO_FILE, CONFERENCE_FILE, PATH_FILE
+from providers.kept import compact
 from providers.models import Asset, AssetId, AssetKind, Listing, Meeting, RemoteState, StateChange
 from providers.text import safe_block, safe_text
 
@@ -165,7 +165,7 @@ def _meeting(
         people=people,
         origin=f"event {kind}",
         details={label: text for label, text in details.items() if text},
-        raw=safe_block(json.dumps(event, ensure_ascii=False, indent=2)),
+        raw=compact(event),
     )
 
 

@@ -3,7 +3,6 @@
 Source: docs.proconf.live, "/callCatchUp" (called "page" below) and "/meetings" of the same documentation.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from providers.base import BadAnswer, Head, NotReady, ProviderError, Refused, error_for_status
 from providers.catchup_page import check_room
+from providers.kept import compact, laid_out
 from providers.messages import Answer, Request
 from providers.models import Asset, AssetKind, Catchup, Listing, Meeting, RemoteState
 from providers.text import safe_block, safe_text
@@ -49,8 +49,8 @@ def parse_catchup(answer: Answer, room: str, now: datetime) -> Catchup:
     that there is nothing to tell yet.
     """
     data = read_envelope(answer, f"the catch-up of {safe_text(room)}", now)
-    text = data if isinstance(data, str) else "" if data is None else _pretty(data)
-    return Catchup(room, safe_block(text).strip(), safe_block(_pretty(answer.json())))
+    text = data if isinstance(data, str) else "" if data is None else laid_out(_compact(data))
+    return Catchup(room, safe_block(text).strip(), _compact(answer.json()))
 
 
 def read_envelope(answer: Answer, subject: str, now: datetime) -> Any:
@@ -95,9 +95,9 @@ def _said(record: Any) -> str:
     return ""
 
 
-def _pretty(value: Any) -> str:
+def _compact(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, indent=2)
+        return compact(value)
     except RecursionError:
         raise BadAnswer("the service's answer is nested too deeply") from None
 

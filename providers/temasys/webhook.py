@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from providers.base import NotAuthentic, Unreadable
-from providers.kept import MAX_DEPTH, is_secret_name, pruned, shown
+from providers.kept import MAX_DEPTH, compact, is_secret_name, pruned
 from providers.messages import media_type
 from providers.models import Announcement, Asset, AssetKind, Delivery, Listing, Meeting, RemoteState
 from providers.origin import Origin
@@ -227,7 +227,7 @@ def link_runs_out(link: str) -> datetime | None:
 
 
 def _redacted_text(record: Mapping[str, Any]) -> str:
-    return shown(_redacted(pruned(record)))
+    return compact(_redacted(pruned(record)))
 
 
 def _redacted(value: Any, depth: int = 0) -> Any:

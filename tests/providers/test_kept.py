@@ -1,14 +1,17 @@
 """No more of a record is kept than can be read, and nothing of it that was to be redacted."""
 
 import json
+import time
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from providers import kept
 from providers.cronofy.record import raw_text
 from providers.flexperto.record import redacted_json
+from providers.text import safe_block
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30)
 ANY = st.recursive(
@@ -27,7 +30,8 @@ def test_a_long_text_is_cut_at_its_end() -> None:
 
 def test_what_is_too_much_is_left_out() -> None:
     for value in ([1] * 99_999, [["x" * 1999] * 9] * 99, {f"name-{n}": n for n in range(99_999)}, [10**4000] * 500):
-        text = kept.shown(kept.pruned(value))
+        text = kept.laid_out(kept.compact(kept.pruned(value)))
+        assert text.startswith(("[\n  ", "{\n  "))
         assert 1000 < len(text) < 2 * kept.MAX_COST
         assert "…" in text
 
@@ -36,7 +40,7 @@ def test_what_is_too_deep_is_left_out() -> None:
     deep: Any = "bottom"
     for _ in range(900):
         deep = [deep]
-    text = kept.shown(kept.pruned(deep))
+    text = kept.compact(kept.pruned(deep))
     assert "bottom" not in text
     assert json.loads(text)
 
@@ -50,3 +54,49 @@ def test_what_is_cut_is_redacted_as_the_whole_would_be() -> None:
         link = "https://b.example/" + "x" * (length - 80) + "?X-Amz-Signature=CANARY" + "y" * 500
         for text in (raw_text({"url": link}), redacted_json({"url": link})):
             assert "CANARY" not in text
+
+
+# Kept without blanks, and laid out where it is read
+
+NASTY = st.text(st.sampled_from('a"\\{}[],: \n\t\x85\u2028\u0301\u202e\x1b'), max_size=12)
+"""What means something in JSON, in a block of text, or to a terminal."""
+NAMED = st.recursive(LEAVES | NASTY, lambda one: st.lists(one, max_size=3) | st.dictionaries(NASTY, one, max_size=3))
+
+
+@given(ANY | NAMED)
+def test_a_record_is_read_as_if_it_were_kept_with_its_lines(value: Any) -> None:
+    as_ever = safe_block(json.dumps(value, ensure_ascii=False, indent=2))
+    assert kept.laid_out(kept.compact(value)) == as_ever
+    assert kept.laid_out(as_ever) == as_ever, "as an older version kept it"
+
+
+@given(ANY)
+def test_what_is_kept_has_no_blanks_between_its_parts(value: Any) -> None:
+    assert kept.compact(value) == safe_block(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "12 bytes that could not be read: no JSON",
+        "[a note] with: words, and {more}",
+        "[1],[2]",
+        '{"a":1',
+        '{"a":[1,2,"cut…',
+        '{"id": 1}',
+        '{ "by hand" :1}',
+        'PUT /rest/recording/notifications\n{"notify":true}',
+        "[" * 5_000 + "]" * 5_000,
+    ],
+)
+def test_what_is_no_compact_json_stays_as_it_is(text: str) -> None:
+    assert kept.laid_out(text) == text
+
+
+def test_a_long_record_is_laid_out_soon() -> None:
+    text = kept.compact([{"name": "x" * 20, "n": n} for n in range(4_000)])
+    began = time.thread_time()
+    assert kept.laid_out(text).count("\n") == 4 * 4_000 + 1
+    assert kept.laid_out('["' + '\\"' * 100_000 + '"]').count("\n") == 2
+    assert time.thread_time() - began < 1.0

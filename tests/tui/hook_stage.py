@@ -18,13 +18,15 @@ from vault.views import DeliveryState
 TOKEN = "s3cret-hook-token-of-the-stage"
 SECRETS = {f"{account}/hook_secret": TOKEN for account in ("advice", "rooms", "standup")}
 AVAILABLE = "communication.archives.archive.available"
-PAYLOAD = """{
+PAYLOAD = '{"topic":"communication.archives.archive.available","payload":{"archiveId":"advice-000","apiKey":"…"}}'
+LAID_OUT = """{
   "topic": "communication.archives.archive.available",
   "payload": {
     "archiveId": "advice-000",
     "apiKey": "…"
   }
 }"""
+"""As it is read, and as older versions kept it."""
 
 
 def keep(

@@ -98,7 +98,7 @@ def meetings(account: str, number: int) -> Listing:
             provider_state="ENDED",
             origin="listed by the service",
             details={"language": "de"},
-            raw=f'{{\n  "id": "{account}-{n:03d}",\n  "apiKey": "…"\n}}',
+            raw=f'{{"id":"{account}-{n:03d}","apiKey":"…"}}',
         )
         listing += Listing((meeting,), assets(account, meeting.id, n))
     return listing

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from providers.emulation import Loopback
-from tests.tui.hook_stage import AVAILABLE, SECRETS, TOKEN, deliver, hook_stage, keep
+from tests.tui.hook_stage import AVAILABLE, LAID_OUT, PAYLOAD, SECRETS, TOKEN, deliver, hook_stage, keep
 from tests.tui.hook_walk import SIZES, Hooks, about, addresses, free_port, opened, rows_of
 from tests.tui.stage import HOSTILE, StageEngine, app_on, stage
 from tests.tui.walk import screen_of, seen, settled, shows, until
@@ -128,15 +128,17 @@ async def test_what_is_not_kept_is_not_processed_again(hooks: Hooks) -> None:
         assert "no longer as it came: it cannot be processed again" in about(pilot)
 
 
-async def test_the_payload_is_shown_in_full_and_copied(hooks: Hooks) -> None:
+@pytest.mark.parametrize("body", [PAYLOAD, LAID_OUT], ids=["as it is kept", "as older versions kept it"])
+async def test_the_payload_is_shown_in_full_and_copied(hooks: Hooks, body: str) -> None:
+    keep(hooks[0].desk, 0, "advice", AVAILABLE, "secret address", body=body, key="the newest", owner="")
     async with app_on(hooks[0]).run_test(size=(80, 24)) as pilot:
         await opened(pilot)
-        await until(pilot, lambda: "archiveId" in about(pilot))
+        await until(pilot, lambda: '"topic": "communication' in about(pilot))
         await pilot.press("w")
         await until(pilot, lambda: isinstance(pilot.app.screen, RawScreen))
         await shows(pilot, '"archiveId": "advice-000"')
         await pilot.press("w", "y")
-        assert json.loads(pilot.app.clipboard)["payload"]["archiveId"] == "advice-000"
+        assert pilot.app.clipboard == LAID_OUT
         assert screen_of(pilot).said.startswith("payload sent to the terminal's clipboard")
 
 

@@ -7,6 +7,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widgets import Static
 
+from providers.kept import laid_out
 from tui.label import label, safe_block
 from tui.screens.base import sheet
 from tui.screens.modal import Modal
@@ -15,7 +16,7 @@ from tui.widgets.lines import Lines, Row
 
 
 class RawScreen(Modal[None]):
-    """Shows `text` under `title`."""
+    """Shows `text` under `title`, laid out where it is compact JSON."""
 
     CSS_PATH = sheet("raw")
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]  # Textual's own type is wider
@@ -24,7 +25,7 @@ class RawScreen(Modal[None]):
 
     def __init__(self, title: str, text: str, note: str = "j k scroll, esc goes back") -> None:
         super().__init__()
-        self._title, self._text, self._note = title, safe_block(text), note
+        self._title, self._text, self._note = title, safe_block(laid_out(text)), note
 
     def compose(self) -> ComposeResult:
         """A box over the screen."""

@@ -2,6 +2,7 @@
 
 import re
 
+from providers.kept import laid_out
 from providers.redaction import redact
 
 _CALLBACK = re.compile(
@@ -15,8 +16,8 @@ _USER = re.compile(r"(https?://)[^/\s\"@]+@")
 def shareable(raw: str) -> str:
     """A record as the ledger keeps it (credentials and links' signatures are cut out there already).
 
-    Here callback addresses, the secret part of our own receiver's, and every link's query go, too.
+    Laid out to be read; callback addresses, the secret part of our own receiver's, and every link's query go, too.
     """
-    text = _CALLBACK.sub(r'\1"…"', raw)
+    text = _CALLBACK.sub(r'\1"…"', laid_out(raw))
     text = _HOOK.sub(r"\1…", text)
     return redact(_USER.sub(r"\1…@", text))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from providers import registry
+from providers.kept import laid_out
 from providers.secret import Secret
 from vault.config import Config
 from vault.connections import Connections
@@ -62,8 +63,8 @@ class Webhooks:
         return self._ledger.deliveries.page(account, limit)
 
     def body(self, delivery: int) -> str:
-        """A delivery's payload as text, secrets redacted."""
-        return self._ledger.deliveries.body(delivery)
+        """A delivery's payload as text to be read, secrets redacted."""
+        return laid_out(self._ledger.deliveries.body(delivery))
 
     def replay(self, delivery: int) -> bool:
         """Have a delivery processed once more; False when it is no longer kept as it came."""

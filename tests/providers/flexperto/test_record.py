@@ -236,7 +236,7 @@ def test_the_raw_record_keeps_no_credential() -> None:
     assert "CANARY" not in raw
     assert "u:p" not in raw
     assert "https://store.example/a.zip?…" in raw
-    assert '"password": null' in raw
+    assert '"password":null' in raw
 
 
 def test_deep_nesting_is_cut() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.kept import compact
 from vault.custody.records import shareable
 
 SECRET = "S3cr3t-s3cr3t-s3cr3t"
@@ -24,7 +25,9 @@ SECRET = "S3cr3t-s3cr3t-s3cr3t"
     ],
 )
 def test_what_would_let_somebody_act_for_us_is_cut_out(record: dict[str, str]) -> None:
-    text = shareable(json.dumps({**record, "id": "abc123", "state": "AVAILABLE"}, indent=2))
+    value = {**record, "id": "abc123", "state": "AVAILABLE"}
+    text = shareable(json.dumps(value, indent=2))
+    assert shareable(compact(value)) == text
     assert SECRET not in text
     assert json.loads(text)["id"] == "abc123"
     assert json.loads(text)["state"] == "AVAILABLE"
