@@ -119,10 +119,15 @@ class Measured:
 
     @classmethod
     def now(cls, args: argparse.Namespace) -> "Measured":
-        """Measure what is asked for. Raises BenchError."""
-        fetched = measure(args) if set(args.only) - set(APART) else None
+        """Measure what is asked for, and save each part as soon as it is there. Raises BenchError."""
+        found = cls(measure(args) if set(args.only) - set(APART) else None, {})
         how = (args.folder, args.rounds, args.seed, f"{datetime.now(UTC):%Y-%m-%d}", tell)
-        return cls(fetched, {part.GROUP: part.measure(*how) for part in PARTS if part.GROUP in args.only})
+        for part in PARTS:
+            if part.GROUP in args.only:
+                found = cls(found.fetched, {**found.parts, part.GROUP: part.measure(*how)})
+                if args.save is not None:
+                    found.save(args.save)
+        return found
 
     @classmethod
     def saved(cls, path: Path) -> "Measured":
@@ -184,7 +189,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     print(found.tables())
-    if args.save is not None:
+    if args.save is not None and args.load is None:
         found.save(args.save)
     if args.write is not None:
         args.write.parent.mkdir(parents=True, exist_ok=True)
