@@ -89,7 +89,13 @@ def desk(folder: Path, size: int, base: str = "http://127.0.0.1:9") -> Driven:
         "sort": ["s"] * 6,
         "filter": [],
     }
-    return Driven(desk_name(size), [sys.executable, "-m", "tui"], environ, newest.title[:12], keys)
+    return Driven(desk_name(size), _installed(), environ, newest.title[:12], keys)
+
+
+def _installed() -> list[str]:
+    """The desk as whoever installed it starts it; else by its module, which takes Python 7 ms more to find."""
+    script = Path(sys.executable).with_name("reeldesk")
+    return [sys.executable, str(script)] if script.exists() else [sys.executable, "-m", "tui"]
 
 
 def minimal(folder: Path) -> Driven:
