@@ -15,6 +15,7 @@ from tui.screens.account_form import AccountFormScreen
 from tui.screens.flag import FlagScreen
 from tui.screens.leave import LeaveScreen
 from tui.screens.risk import RiskScreen
+from vault.views import Query
 
 
 async def test_a_verb_behind_a_filter_is_for_the_row_that_comes(engine: StageEngine) -> None:
@@ -106,3 +107,13 @@ async def test_a_paste_behind_a_key_that_empties_the_field_stays(engine: StageEn
         pilot.app.post_message(events.Paste("board meeting"))
         burst(pilot.app, "enter")
         await until(pilot, lambda: screen.focused is screen.table and screen.filter.text == "board meeting")
+
+
+async def test_a_verb_behind_a_day_is_for_the_row_that_is_gone_to(engine: StageEngine) -> None:
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await ready(pilot)
+        burst(pilot.app, "t", *"2026-11-20", "enter", "space", "at", *"2026-11-18", "enter", "space")
+        await until(pilot, lambda: len(screen.table.marks) == 2)
+        rows = engine.desk.page(Query(), 0, 99)
+        days = [next(row for row in rows if row.started_at and row.started_at.day == day) for day in (20, 18)]
+        assert screen.table.marks == {row.key for row in days}

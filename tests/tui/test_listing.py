@@ -265,6 +265,28 @@ async def test_a_list_read_again_keeps_its_place_however_long_that_takes() -> No
         assert (app.table.current, app.table.cursor) == (500, 510)
 
 
+async def test_a_row_that_is_gone_to_is_waited_for_and_keys_wait_with_it() -> None:
+    """Whatever else was being read when it was named."""
+    app = Stand(Counting(1_000))
+    async with app.run_test(size=(40, 24)) as pilot:
+        await until(pilot, lambda: app.table.total == 1_000)
+        slow = Unplaced(900)
+        app.table.move_to(20)
+        app.table.show(slow)
+        app.table.aim(500)
+        app.table.show(slow)
+        await pilot.pause(0.4)
+        assert app.table.is_behind
+        slow.may.set()
+        await until(pilot, lambda: app.table.current == 500)
+        await until(pilot, lambda: not app.table.is_behind)
+        app.table.aim(700)
+        app.table.reload()
+        assert app.table.is_behind
+        await until(pilot, lambda: not app.table.is_behind)
+        assert app.table.current == 700
+
+
 @pytest.mark.parametrize("width", [58, 66, 78, 97, 120])
 def test_columns_align_whatever_is_written_in_them(engine: StageEngine, width: int) -> None:
     columns = meeting_columns(app_on(engine).context)

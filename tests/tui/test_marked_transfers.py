@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from providers.models import Asset, AssetId, AssetKind, Listing, Meeting, RemoteState
+from tests.tui.sealed_stage import burst
 from tests.tui.stage import NOW, StageEngine, app_on, claimed
 from tests.tui.transfer_views import AUDIO, VIDEO, S
 from tests.tui.walk import ready, screen_of, seen, settled, shows, until
@@ -301,6 +302,22 @@ async def test_a_day_is_gone_to_whatever_the_order_was(engine: StageEngine, desc
         last = views[-1] if descending else views[0]
         await until(pilot, lambda: table.current_key == last.asset)
         assert screen.said == f"nothing then; the nearest changed {last.changed_at:%F %H:%M} UTC"
+
+
+@pytest.mark.parametrize("by_time", [False, True])
+async def test_a_key_behind_a_day_is_for_the_row_that_is_gone_to(engine: StageEngine, by_time: bool) -> None:
+    """Also where the order stays, so that the same rows are read once more."""
+    many(engine, 200)
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, engine)
+        if by_time:
+            await pilot.press("S", "s", "s", "s", "s", "s")
+            await settled(pilot)
+        burst(pilot.app, "at", *"2026-11-14", "enter", "space", "at", *"2026-11-11", "enter", "space")
+        await until(pilot, lambda: len(screen.table.marks) == 2)
+        views = engine.desk.lists.transfers.page(0, 999, sort=Sort("changed", descending=True))
+        days = [next(v for v in views if v.changed_at and v.changed_at.day == day) for day in (14, 11)]
+        assert screen.table.marks == {view.asset for view in days}
 
 
 async def test_a_day_that_is_none_is_told_and_escape_goes_nowhere(engine: StageEngine) -> None:

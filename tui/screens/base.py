@@ -119,7 +119,7 @@ class ModeScreen(Screen[None]):
     ) -> None:
         """Do something that may fail, beside the screen; a fault becomes words.
 
-        `opens`: a screen or a question is its outcome, and keys wait for that.
+        `opens`: a screen, a question or another row is its outcome, and keys wait for that.
         """
         opening = object() if opens else None
         self._opening = opening or self._opening

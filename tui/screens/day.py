@@ -21,7 +21,8 @@ def ask_for_day(screen: ModeScreen, go: Callable[[datetime, datetime], Awaitable
     def answered(text: str | None) -> None:
         if text:
             since, until = span(text, now)
-            screen.attempt(lambda: go(since, until), "time", exclusive=True)
+            # Keys wait, since they are for the row that is gone to.
+            screen.attempt(lambda: go(since, until), "time", exclusive=True, opens=True)
 
     screen.app.push_screen(PromptScreen("Go to which day?", NOTE, problem), answered)
 

@@ -59,11 +59,11 @@ class LogScreen(SortsRows):
         """The same."""
         return self.table
 
-    def list_again(self) -> None:
+    def list_again(self, *, turned: bool = False) -> None:
         """The cursor stays on its event."""
         self.show_order()
         self.table.empty = empty_log(self._only)
-        self.table.show(EventSource(self.context.desk.lists, self._only, self.sorting.now))
+        self.table.show(EventSource(self.context.desk.lists, self._only, self.sorting.now), or_top=turned)
         self._tell()
 
     async def nearest(self, since: datetime, until: datetime, by_time: Sort) -> tuple[Hashable, datetime | None] | None:

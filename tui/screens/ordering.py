@@ -32,8 +32,8 @@ class SortsRows(ModeScreen):
         """The list."""
         raise NotImplementedError
 
-    def list_again(self) -> None:
-        """Show the list in its order; the cursor stays on its row."""
+    def list_again(self, *, turned: bool = False) -> None:
+        """Show the list in its order; the cursor stays on its row. `turned`: the order is another one than before."""
         raise NotImplementedError
 
     async def nearest(self, since: datetime, until: datetime, by_time: Sort) -> tuple[Hashable, datetime | None] | None:
@@ -47,7 +47,7 @@ class SortsRows(ModeScreen):
 
     def _sort(self, sorting: Sorting) -> None:
         self.sorting = sorting
-        self.list_again()
+        self.list_again(turned=True)
 
     def do_list_sort(self) -> None:
         """The next order; what is newest or largest first, the rest from the first."""

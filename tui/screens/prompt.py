@@ -18,7 +18,9 @@ class PromptScreen(Modal[str | None]):
 
     CSS_PATH = sheet("raw")
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]  # Textual's own type is wider
-        Binding("escape", "dismiss(None)", "Back", show=False, priority=True)
+        Binding("escape", "dismiss(None)", "Back", show=False, priority=True),
+        # At once, not when the field tells that it was pressed: what comes in one burst behind it is for what follows.
+        Binding("enter", "answer", show=False, priority=True),
     ]
 
     def __init__(self, title: str, note: str, problem: Callable[[str], str], *, value: str = "") -> None:
@@ -42,9 +44,9 @@ class PromptScreen(Modal[str | None]):
         """What was wrong may be right now."""
         self.query_one("#note", Static).update(label(self._note))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def action_answer(self) -> None:
         """Only what will do is taken."""
-        text = event.value.strip()
+        text = self.query_one("#words", Input).value.strip()
         problem = self._problem(text)
         if problem:
             self.query_one("#note", Static).update(label(problem))

@@ -82,11 +82,11 @@ class TransfersScreen(MarksRows, SortsRows):
         """The same."""
         return self.table
 
-    def list_again(self) -> None:
+    def list_again(self, *, turned: bool = False) -> None:
         """The cursor stays on its transfer."""
         self.show_order()
         self.table.empty = EMPTY
-        self.table.show(TransferSource(self.context.desk.lists, self.sorting.now))
+        self.table.show(TransferSource(self.context.desk.lists, self.sorting.now), or_top=turned)
         self._tell_totals()
 
     async def nearest(self, since: datetime, until: datetime, by_time: Sort) -> tuple[Hashable, datetime | None] | None:

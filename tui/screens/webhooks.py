@@ -160,12 +160,12 @@ class WebhooksScreen(SortsRows):
         """The deliveries: of what else is listed there are few."""
         return self.list_of(DELIVERIES)
 
-    def list_again(self) -> None:
+    def list_again(self, *, turned: bool = False) -> None:
         """The deliveries."""
         self.show_order()
         table = self.sorted_table
         table.empty = words.no_deliveries(self._book.addresses, self._account, self._receiver)
-        table.show(DeliverySource(self.context.desk.lists, self._account, self.sorting.now))
+        table.show(DeliverySource(self.context.desk.lists, self._account, self.sorting.now), or_top=turned)
 
     async def nearest(self, since: datetime, until: datetime, by_time: Sort) -> tuple[Hashable, datetime | None] | None:
         """As they came in."""

@@ -14,8 +14,9 @@ from textual.widget import Widget
 
 from tui.beside import beside
 from tui.context import FAULTS, words_of
+from tui.widgets import reading
 from tui.widgets.ink import Inked
-from tui.widgets.reading import LATE_S, PLACE_S, Loaded, Spot, asked, load, read_window
+from tui.widgets.reading import Loaded, Spot, asked, load, read_window
 from tui.widgets.source import ListSource, Source
 from tui.widgets.windows import Windows
 from vault.errors import Superseded
@@ -23,12 +24,6 @@ from vault.views import Count
 
 Row = TypeVar("Row")
 HEADER = 1
-PAUSE, MOST_PAUSE_S = 10, 30.0
-"""A list that grows is counted again after so many times what that took, and no later than this."""
-RESTS_S = 0.25
-"""So long nobody narrows the list before all its rows are sought to be counted: while letters are typed, none are."""
-PATIENCE_S = 0.1
-"""So long a jump waits for its rows before it shows that there are none yet."""
 
 
 class Listing(Inked, Generic[Row], can_focus=True):
@@ -74,6 +69,8 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """Whether a person moved the cursor: until then it stays at the top of a list that still fills."""
         self._home: Hashable | None = None
         """The row that the cursor was on before what is listed left it out; it goes back there, unless it was moved."""
+        self._aim: Hashable | None = None
+        """The row that the cursor is to go to, as soon as rows are read; what is read meanwhile changes nothing."""
         self._loads: Source[Row] | None = None
         """The source that is being read anew; None: none is."""
         self._shows: Source[Row] | None = None
@@ -90,8 +87,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """Whether the cursor goes to the last row as soon as it is known which one that is."""
         self.placed: Callable[[], None] = lambda: None
         """Called when the cursor was moved, before that is drawn: what else says its place is drawn with it."""
-        self.count = Count(0, exact=True)
-        self.cursor = 0
+        self.count, self.cursor = Count(0, exact=True), 0
 
     # What others use ---------------------------------------------------------------------------------------------
 
@@ -107,8 +103,8 @@ class Listing(Inked, Generic[Row], can_focus=True):
 
     @property
     def is_behind(self) -> bool:
-        """Whether other rows were asked for than are shown."""
-        return self._loads is not None and self._loads != self._shows
+        """Whether other rows were asked for than are shown, or another one than the cursor is on."""
+        return self._loads is not None and (self._aim is not None or self._loads != self._shows)
 
     @property
     def is_filled(self) -> bool:
@@ -136,8 +132,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
 
         Where its row is not among them it stays in its place, or (`or_top`) goes to the top, to come back later.
         """
-        self._steered = self._steered and keep
-        self._home = self._home if keep else None
+        self._steered, self._home = self._steered and keep, self._home if keep else None
         if self._loads == source and keep:
             self._stale = True  # read once more, when it is read: or it never would be, in a ledger that grows
             return
@@ -156,7 +151,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         """Put the cursor on a row."""
         if not self.total:
             return
-        self._steered, self._home = True, None
+        self._steered, self._home, self._aim = True, None, None
         self._to_end = not self.count.exact and index >= self.total - 1
         index = min(max(index, 0), self.total - 1)
         before, self.cursor = self.cursor, index
@@ -166,7 +161,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
             self.refresh_line(place + HEADER)
         self._comes = self._want(self._top_for(index))
         if self._comes:
-            self.set_timer(PATIENCE_S, self._come)  # sooner, when its rows are there
+            self.set_timer(reading.PATIENCE_S, self._come)  # sooner, when its rows are there
         else:
             self._keep_in_view()
         self._settle()
@@ -178,7 +173,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
 
     def aim(self, key: Hashable) -> None:
         """The cursor is to be on this row; `show` or `reload` takes it there."""
-        self._key, self._steered, self._home = key, True, None
+        self._aim, self._steered, self._home = key, True, None
 
     # Loading -----------------------------------------------------------------------------------------------------
 
@@ -195,6 +190,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         row = self.current
         key = self._key if self._steered else None
         key = self._home if or_top and self._home is not None else key
+        key = key if self._aim is None else self._aim
         return Spot(
             key=key,
             row=row if row is not None and self._source.key(row) == key else None,
@@ -214,15 +210,17 @@ class Listing(Inked, Generic[Row], can_focus=True):
             self.post_message(self.Failed(words_of(error)))
         finally:
             if self._loads == source:
-                self._loads = None
+                self._loads = self._aim = None
 
     async def _load_once(self, source: Source[Row], *, same: bool, or_top: bool) -> bool:
         """Whether it is to be read once more."""
         start, spot = self.cursor, self._spot(or_top=or_top)
         try:
-            loaded = await load(source, spot, LATE_S if same else PLACE_S, lambda: source == self._source)
+            patience_s = reading.LATE_S if same or self._aim is not None else reading.PLACE_S
+            loaded = await load(source, spot, patience_s, lambda: source == self._source)
         except Superseded:
             return source == self._source
+        self._aim = None if self._aim == spot.key else self._aim
         if same and or_top and self._home is None:
             return False  # it came late, and a person moved on meanwhile
         count = loaded.count
@@ -236,7 +234,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         self._swap(loaded, count, cursor)
         if not count.exact and self._counted_of != source:
             self._counted_of = source
-            pause = min(self._took_s * PAUSE, MOST_PAUSE_S) if same else 0.0
+            pause = min(self._took_s * reading.PAUSE, reading.MOST_PAUSE_S) if same else 0.0
             beside(self, partial(self._count, source, loaded.counting, pause), "count", exclusive=True)
         return or_top and loaded.found is None and self._home is not None
 
@@ -250,7 +248,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
                 with suppress(Superseded):
                     count = await counting
             while count is None and source == self._source:
-                await asyncio.sleep(pause_s or RESTS_S)
+                await asyncio.sleep(pause_s or reading.RESTS_S)
                 with suppress(Superseded):  # as another list was: this one is sought again
                     count = await self._seek_all(source)
         except FAULTS as error:
@@ -267,7 +265,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
         count = await asked(lambda: source == self._source, source.count)
         if not count.exact and source == self._source:
             self._recount(Count(max(count.number, self.total), exact=False))
-            await asyncio.sleep(RESTS_S)
+            await asyncio.sleep(reading.RESTS_S)
             began = time.monotonic()
             count = Count(await asked(lambda: source == self._source, source.count_exactly), exact=True)
             self._took_s = time.monotonic() - began
@@ -299,8 +297,7 @@ class Listing(Inked, Generic[Row], can_focus=True):
     def _swap(self, loaded: Loaded[Row], count: Count, cursor: int) -> None:
         before, width = self._looks(), self.scrollable_content_region.width
         old_row, old_count, old_top, old_cursor = self.current, self.count, self._top, self.cursor
-        self._windows, self.count, self.cursor = loaded.windows, count, cursor
-        self._shows = self._source
+        self._windows, self._shows, self.count, self.cursor = loaded.windows, self._source, count, cursor
         self._wanted.clear()
         if (count.number, cursor) != (old_count.number, old_cursor):
             self._resize_virtual()

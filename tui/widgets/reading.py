@@ -18,6 +18,12 @@ PLACE_S, LATE_S = 0.15, 60.0
 long it is waited for where there are rows to see meanwhile."""
 COUNT_S = 0.05
 """So long rows that are there wait for their number, where it is known at once: it is drawn once then."""
+PAUSE, MOST_PAUSE_S = 10, 30.0
+"""A list that grows is counted again after so many times what that took, and no later than this."""
+RESTS_S = 0.25
+"""So long nobody narrows the list before all its rows are sought to be counted: while letters are typed, none are."""
+PATIENCE_S = 0.1
+"""So long a jump waits for its rows before it shows that there are none yet."""
 MARKED_AT_ONCE = 512
 """Rows that are read at a time to be marked."""
 
