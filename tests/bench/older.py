@@ -286,7 +286,7 @@ _METHOD = """
   stands still, and nobody hears an interrupt. The time to an interrupt's end is from SIGINT to the end of the process.
 - In parts: a copy is interrupted in the middle of everything that is done with it, once each, and opened again; all
   those openings together, beside one that nobody interrupts. What an interrupt undoes is the step under way, at most
-  one index.
+  the indexes that are made together.
 - The bars are our own: the issue asks for progress and for interrupts, and says no figures.
 """
 
