@@ -20,7 +20,7 @@ from typing import Any
 from tests.bench.ledgers import copied
 from tests.bench.older_ledgers import older_ledger_of
 from tests.bench.older_opening import INTERRUPTED
-from tests.bench.report import BAR_HEAD, SAME_MEMORY, Bar, Row, aligned
+from tests.bench.report import BAR_HEAD, Bar, Row, aligned
 from tests.bench.results import BenchError, Spread
 
 GROUP = "older"
@@ -30,6 +30,8 @@ LEAST, MOST = SIZES[0], SIZES[-1]
 SILENT_S = 1.0
 ENDED_S = 1.0
 """Both are our own reading: the issue says that it shows progress and can be interrupted, and names no figures."""
+FLAT = 1.15
+"""What the issue calls flat from a thousand meetings to a million."""
 _PATIENCE_S = 3_600
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -209,7 +211,7 @@ def bars(older: Older) -> list[Bar]:
     peaks = [[one.peak_bytes for one in older.of(meetings)] for meetings in (MOST, LEAST)]
     if all(peaks):
         ratios = [peak / median(peaks[1]) for peak in peaks[0]]
-        found.append(Bar(f"peak memory, of that with {LEAST:,}", median(ratios), SAME_MEMORY, Spread.of(ratios)))
+        found.append(Bar(f"peak memory, of that with {LEAST:,}", median(ratios), FLAT, Spread.of(ratios)))
     return found
 
 
@@ -286,8 +288,9 @@ _METHOD = """
   stands still, and nobody hears an interrupt. The time to an interrupt's end is from SIGINT to the end of the process.
 - In parts: a copy is interrupted in the middle of everything that is done with it, once each, and opened again; all
   those openings together, beside one that nobody interrupts. What an interrupt undoes is the step under way, at most
-  one index.
-- The bars are our own: the issue asks for progress and for interrupts, and says no figures.
+  the indexes that are made together.
+- The bars are our own: the issue asks for progress and for interrupts, and says no figures. Of memory it calls flat
+  what grows by 15 % at most from a thousand meetings to a million.
 """
 
 

@@ -31,10 +31,10 @@ def brought(silent: float = 0.2, ended: float = 0.1, peak: int = 100) -> Older:
 @pytest.mark.parametrize(
     ("figures", "met"),
     [
-        (brought(), [True, True, True]),
+        (brought(peak=114), [True, True, True]),
         (brought(silent=1.01), [False, True, True]),
         (brought(ended=1.01), [True, False, True]),
-        (brought(peak=111), [True, True, False]),
+        (brought(peak=116), [True, True, False]),
     ],
 )
 def test_bars(figures: Older, met: list[bool]) -> None:
