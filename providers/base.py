@@ -2,14 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
+
+from msgspec import Struct, field
 
 from providers.declaring import Option as Option
 from providers.declaring import ProviderInfo as ProviderInfo
 from providers.declaring import SecretField as SecretField
 from providers.declaring import with_defaults as with_defaults
+from providers.discreet import Discreet
 from providers.models import (
     Announcement,
     Asset,
@@ -168,8 +170,7 @@ class SecretSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AccountSettings:
+class AccountSettings(Struct, frozen=True):
     """An account as configured, validated by its provider's declaration: every declared option is present."""
 
     name: str
@@ -184,23 +185,25 @@ class AccountSettings:
     """Exact origins in private networks to which addresses in payloads and redirects may lead (never a credential)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Discreet, frozen=True):
     """The beginning of an answer that should be a file: for `Source.judge`. Header names are lower-case."""
+
+    UNSHOWN: ClassVar = ("prefix",)
 
     status: int
     headers: Mapping[str, str]
-    prefix: bytes = field(repr=False)
+    prefix: bytes
     """The first bytes, up to 64 KiB."""
     complete: bool
     """Whether `prefix` is the whole body."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Discreet, frozen=True):
     """Where an asset's bytes are right now. It is resolved anew for every attempt and never stored."""
 
-    url: str = field(repr=False)
+    UNSHOWN: ClassVar = ("url",)
+
+    url: str
     judge: Callable[[Head], None]
     """Raises the ProviderError that the answer means when it is not the file."""
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -6,11 +6,11 @@ A certificate is hostile input until it is trusted: nothing here raises for one,
 import hashlib
 import ssl
 import warnings
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.utils import CryptographyDeprecationWarning
+from msgspec import Struct
 
 from providers.text import safe_text
 
@@ -26,8 +26,7 @@ _TOO_WEAK = frozenset({66, 67, 68})
 """OpenSSL's X509_V_ERR_* numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """What a certificate says; texts are harmless lines, times in UTC."""
 
     subject: str

@@ -8,8 +8,10 @@ import re
 import shlex
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from providers.models import AssetKind, Capability
 from providers.origin import Origin
@@ -24,8 +26,7 @@ def _fits(value: Any) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One setting of an account in config.toml. `kind` decides its validation, and `check` adds to it.
 
     `check` is asked of a text that is not empty, of a number, and of each of `texts`; `check_all` of all of those.
@@ -52,11 +53,10 @@ class Option:
 
     def __post_init__(self) -> None:
         if not self.label:
-            object.__setattr__(self, "label", self.name.replace("_", " ").capitalize())
+            force_setattr(self, "label", self.name.replace("_", " ").capitalize())
 
 
-@dataclass(frozen=True, slots=True)
-class SecretField:
+class SecretField(Struct, frozen=True):
     """One secret of an account. `when`: an option's name and its values with which it is for; None: always.
 
     Of those with the same `one_of`, one is needed.
@@ -72,7 +72,7 @@ class SecretField:
 
     def __post_init__(self) -> None:
         if not self.label:
-            object.__setattr__(self, "label", self.name.replace("_", " ").capitalize())
+            force_setattr(self, "label", self.name.replace("_", " ").capitalize())
 
 
 Field: TypeAlias = Option | SecretField
@@ -82,8 +82,7 @@ def _base_url(options: Mapping[str, Any]) -> str:
     return str(options.get("base_url") or "")
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderInfo:
+class ProviderInfo(Struct, frozen=True):
     """What a provider declares of itself, importable without its client (and so without an HTTP library)."""
 
     name: str

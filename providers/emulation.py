@@ -15,12 +15,12 @@ import threading
 import time
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
 import uvicorn
+from msgspec import Struct, field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -33,8 +33,7 @@ CHUNK = 64 * 1024
 Clock = Callable[[], float]
 
 
-@dataclass
-class Faults:
+class Faults(Struct):
     """What goes wrong, to be switched on by tests and the demo. All off: an honest service.
 
     Byte counts refer to one answer's body. `times` limits how many file answers a body fault spoils (None: all).
@@ -69,8 +68,7 @@ class Faults:
         return self.times >= 0
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Struct, frozen=True):
     """Bytes that exist without being held in memory: `head`, then `filler` repeated, `size` in all."""
 
     size: int

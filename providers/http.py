@@ -11,9 +11,9 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
 import httpx
+from msgspec import Struct, field
 
 from providers import address, tls
 from providers.base import AccountSettings, BadAnswer, NotTrusted, ProviderError, Unreachable
@@ -43,8 +43,7 @@ Authorize = Callable[[], Mapping[str, Secret]]
 """Gives the credential headers at the moment of sending (a Guid may have rotated meanwhile)."""
 
 
-@dataclass
-class _Pace:
+class _Pace(Struct):
     """Spaces an account's API requests by `rate_per_s`."""
 
     rate_per_s: float | None
@@ -61,8 +60,7 @@ class _Pace:
         await self.sleep(due - now)
 
 
-@dataclass
-class _Cookies:
+class _Cookies(Struct):
     """Cookies of the account's origins, each sent back to exactly the origin that set it (jars ignore ports)."""
 
     _held: dict[Origin, dict[str, str]] = field(default_factory=dict)
@@ -84,8 +82,7 @@ class _Cookies:
                 held[name] = value
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(Struct, frozen=True):
     """How requests go out: API calls by the client, bodies that are files over the transport itself.
 
     Of a small file's time the client would take a third, for redirects and cookies that it must not follow or keep.

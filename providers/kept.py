@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.text import safe_block
 
@@ -30,8 +31,7 @@ def is_secret_name(name: str) -> bool:
     return lower in _SECRET_NAMES or any(word in lower for word in _SECRET_WORDS)
 
 
-@dataclass(slots=True)
-class _Purse:
+class _Purse(Struct):
     left: int
 
     def pay(self, depth: int, text: int) -> bool:

@@ -2,37 +2,41 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from email.message import Message
-from typing import Any
+from typing import Any, ClassVar
+
+from msgspec import field
 
 from providers.base import BadAnswer
+from providers.discreet import Discreet
 from providers.secret import Secret
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Discreet, frozen=True):
     """What to send. The account's credential is added by `providers.http`, and only for the account's own origins."""
+
+    UNSHOWN: ClassVar = ("content",)
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes = field(default=b"", repr=False)
+    content: bytes = b""
     read_timeout_s: float | None = None
     """Overrides the account's `timeout_s` (a long poll)."""
     secrets: tuple[Secret, ...] = ()
     """What `content` holds that no answer may repeat."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Discreet, frozen=True):
     """What came back: header names lower-case; `content` bounded (a body for fetching is streamed instead)."""
+
+    UNSHOWN: ClassVar = ("content",)
 
     status: int
     headers: Mapping[str, str]
-    content: bytes = field(default=b"", repr=False)
+    content: bytes = b""
 
     @property
     def media_type(self) -> str:

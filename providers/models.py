@@ -7,11 +7,14 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from urllib.parse import quote, unquote
 
+from msgspec import Struct, field
+
+from providers.discreet import Discreet
 from providers.origin import Origin
 from providers.secret import Secret
 
@@ -79,8 +82,7 @@ def _encoded(text: str) -> str:
     return text if _PLAIN.fullmatch(text) else quote(text, safe="")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AssetId:
+class AssetId(Struct, frozen=True, order=True):
     """The identity of an asset: `ACCOUNT/MEETING/KIND[.VARIANT]`, remote ids percent-encoded. It never changes."""
 
     account: str
@@ -107,8 +109,7 @@ class AssetId:
             raise ValueError(f"{text!r} is no asset: {kind!r} is none of {kinds}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(Struct, frozen=True):
     """A checksum that a service states.
 
     `value` is lower-case hex of a SHA-256, or "" when the service's text could not be read as one;
@@ -124,8 +125,7 @@ class Checksum:
         return bool(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Meeting:
+class Meeting(Struct, frozen=True):
     """A conference, call, agent or room at an account. Times are aware and in UTC."""
 
     id: str
@@ -146,8 +146,7 @@ class Meeting:
     """The record as received, JSON text, credentials and presigned links redacted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(Struct, frozen=True):
     """One thing of a meeting that can be had. Sizes in bytes; times aware and in UTC."""
 
     meeting_id: str
@@ -178,8 +177,7 @@ class Asset:
         return AssetId(account, self.meeting_id, self.kind, self.variant)
 
 
-@dataclass(frozen=True, slots=True)
-class StateChange:
+class StateChange(Struct, frozen=True):
     """An event that names assets only by a part of their locator (Huawei's StopRecordDone: by task)."""
 
     locator: Mapping[str, str]
@@ -190,8 +188,7 @@ class StateChange:
     ended_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """A page of what a service has, or what a webhook or an event told of it."""
 
     meetings: tuple[Meeting, ...] = ()
@@ -208,16 +205,16 @@ class Listing:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Discreet, frozen=True):
     """A webhook as it came in: header names lower-case, the body's exact bytes. Both may hold secrets."""
 
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    UNSHOWN: ClassVar = ("headers", "body")
+
+    headers: Mapping[str, str]
+    body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(Struct, frozen=True):
     """What a webhook said, verified as far as the service allows."""
 
     key: str
@@ -232,8 +229,7 @@ class Announcement:
     """The body to keep and show, secrets replaced."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationSettings:
+class NotificationSettings(Struct, frozen=True):
     """Temasys' recording notifications, as read. The secret access key is never among them."""
 
     exists: bool
@@ -247,8 +243,7 @@ class NotificationSettings:
     username: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationChange:
+class NotificationChange(Struct, frozen=True):
     """What to save. The S3 trio is all or none."""
 
     notify: bool
@@ -259,8 +254,7 @@ class NotificationChange:
     s3_secret_access_key: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Catchup:
+class Catchup(Struct, frozen=True):
     """The summary of a running call, at one moment. `text` is "" where there is nothing to tell yet."""
 
     room: str
@@ -276,9 +270,10 @@ def address_digest(url: str) -> str:
     return hashlib.sha256((f"{origin}{path}" if origin else url).encode(errors="surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Discreet, frozen=True):
     """A webhook registered at the service. `warning` names what is wrong with it (a misspelt topic)."""
+
+    UNSHOWN: ClassVar = ("digest",)
 
     id: str
     topic: str
@@ -286,7 +281,7 @@ class Subscription:
     """To show: what is secret in it is masked."""
     warning: str = ""
     raw: str = ""
-    digest: str = field(default="", repr=False)
+    digest: str = ""
     """`address_digest` of the whole address, "" where the service does not tell it."""
 
     def leads_to(self, url: str) -> bool:
@@ -294,8 +289,7 @@ class Subscription:
         return bool(self.digest) and hmac.compare_digest(self.digest, address_digest(url))
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryReport:
+class DeliveryReport(Struct, frozen=True):
     """One attempt of the service to deliver a webhook."""
 
     at: str

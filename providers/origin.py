@@ -3,8 +3,9 @@
 import functools
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ODD = re.compile(r"""[^\x21-\x7e]|[\\"<>^`{|}]""")
@@ -32,8 +33,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where an address leads: `https://host:port`. Host lower-case without a trailing dot."""
 
     scheme: str

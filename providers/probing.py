@@ -9,10 +9,11 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from providers import certificate
 from providers.address import Resolve, literal, look_up
@@ -54,8 +55,7 @@ def authorities_in_words(settings: AccountSettings) -> str:
     return f"the system's authorities ({file or folder or 'none found'})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
+class _Tried(Struct, frozen=True):
     """One address that was connected to, or why not."""
 
     address: str
@@ -65,8 +65,7 @@ class _Tried:
     """Worth a warning where another address answered: more than this machine having no way there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """Looks at the way to `origin` as an account would go it. `resolve` gives a name's addresses."""
 
     settings: AccountSettings

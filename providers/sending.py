@@ -9,9 +9,9 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 
 import aiohttp
+from msgspec import Struct
 from yarl import URL
 
 from providers.emulation import Clock, Emulator
@@ -22,8 +22,7 @@ _OWN_HEADERS = ("User-Agent", "Accept", "Accept-Encoding")
 """What aiohttp would add of itself; a delivery has its own headers and no others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempts:
+class Attempts(Struct, frozen=True):
     """How long a service waits for an answer, and how often it tries. In seconds; each pause is `factor` the last."""
 
     timeout_s: float
@@ -36,8 +35,7 @@ class Attempts:
         return tuple(self.first_pause_s * self.factor**number for number in range(self.times - 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One attempt, the first is number 1: answered with a status, or `words` for why there is none."""
 
     number: int
@@ -61,8 +59,7 @@ def _free() -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(Struct, frozen=True):
     """A delivery with the address that it goes to, and what its service makes of the answers."""
 
     url: str
@@ -78,8 +75,7 @@ class Parcel:
     """How often it is sent, each copy with attempts of its own. None: as often as the emulator says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """What became of a parcel."""
 
     parcel: Parcel

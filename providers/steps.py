@@ -1,8 +1,10 @@
 """What a test of an account gives: one step after the other, each with its outcome in words. Light to import."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from providers.text import safe_text
 
@@ -19,8 +21,7 @@ class Outcome(StrEnum):
     """It works, and something about it should be changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step. Its words become one harmless line here: servers and their certificates have a say in them."""
 
     name: str
@@ -28,7 +29,7 @@ class Step:
     words: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", safe_text(self.words, MAX_WORDS))
+        force_setattr(self, "words", safe_text(self.words, MAX_WORDS))
 
 
 def has_failed(steps: Iterable[Step]) -> bool:
@@ -36,8 +37,7 @@ def has_failed(steps: Iterable[Step]) -> bool:
     return any(step.outcome is Outcome.FAILED for step in steps)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How long each step of a test may take, in seconds."""
 
     name_s: float = 5.0

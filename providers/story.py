@@ -4,8 +4,9 @@ Everything is relative to the emulators' clock at the start, and the same every 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from providers.cronofy.emulator import CronofyEmulator, object_key
 from providers.emulation import Clock, Faults, ObjectStore, mp4_blob
@@ -104,8 +105,7 @@ _TOWN_HALL = (
 )
 
 
-@dataclass
-class Services:
+class Services(Struct):
     """The five emulators and their stores, not yet served."""
 
     flexperto: FlexpertoEmulator

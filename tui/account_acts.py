@@ -1,8 +1,9 @@
 """What an account's form does with the desk: where its secrets lie, and saving it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui.account_form import AccountForm, Values
 from tui.context import Context
@@ -15,8 +16,7 @@ _GIVEN = (Source.ENVIRONMENT, Source.FILE, Source.SYSTEMD)
 """What a process was given when it was started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """What was saved: the account, whether it is new, and where each of its typed secrets lies."""
 
     account: str

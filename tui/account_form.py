@@ -1,8 +1,9 @@
 """An account's form, made from what its provider declares: its fields, what is wrong in them, what is saved. Pure."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from providers.declaring import (
     Field,
@@ -25,8 +26,7 @@ NAME, HOST = "account-name", "account-host"
 DEFAULT, YES, NO = "by default", "true", "false"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of the form. Its id is its own: a secret may be declared twice, for different sign-ins."""
 
     id: str
@@ -71,8 +71,7 @@ _HOST = Entry(
 )
 
 
-@dataclass(frozen=True)
-class AccountForm:
+class AccountForm(Struct, frozen=True):
     """The form of an account at a provider. `name`: the account that is edited, "" for a new one.
 
     `written`: what config.toml says of it. `confirmed`: the host that was typed for `verify = false` before.

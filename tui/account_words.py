@@ -1,8 +1,9 @@
 """The words of mode 6: a test's steps, what was saved, what removing means. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from providers.declaring import SecretField
 from providers.steps import Outcome, Step, has_failed
@@ -21,8 +22,7 @@ _OUTCOMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Tested:
+class Tested(Struct, frozen=True):
     """A test of an account, as far as it has come."""
 
     at: datetime

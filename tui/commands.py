@@ -1,8 +1,9 @@
 """Every action of the desk, once: from here come the bindings, the key line, the help and the palette."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.binding import Binding
 
 EVERYWHERE = frozenset({"desk", "transfers", "rooms", "notifications", "webhooks", "accounts"})
@@ -28,8 +29,7 @@ LISTS = frozenset({"list"})
 """Bound by the widgets that have a cursor, on whatever screen they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One action: its id (unique, the name for a keymap), its keys, a word for the key line, a sentence for the help.
 
     `screens`: where it is bound. `show`: its place in the key line, lower comes first, 0 for not there.

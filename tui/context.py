@@ -3,9 +3,10 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from msgspec import Struct
 
 from providers.base import ProviderError
 from tui.label import Glyphs
@@ -22,8 +23,7 @@ FAULTS = (ProviderError, VaultError, LedgerError, ConfigError, OSError, sqlite3.
 """What a call into the vault may raise; each one's text is words for a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """The engine, the clock (UTC), the signs, and the banner of a demo ("" for none)."""
 
     engine: "Engine"

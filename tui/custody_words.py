@@ -1,8 +1,9 @@
 """What was decided about an asset and what happened to it: flags, an open release, receipts, the custody trail."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from tui import label
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from vault.triage.views import FlagView, ReceiptView, ReleaseView
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What the ledger tells of one asset beside the asset itself. `release`: the latest, ended or not."""
 
     trail: tuple[Event, ...] = ()

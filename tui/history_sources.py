@@ -1,7 +1,8 @@
 """Transfers, deliveries and events, as the tables read them: by the page, from the rows next to it."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from tui.widgets.source import Near
@@ -9,8 +10,7 @@ from vault.lists import Lists
 from vault.views import Count, DeliveryView, LoggedEvent, Sort, TransferView
 
 
-@dataclass(frozen=True, slots=True)
-class TransferSource:
+class TransferSource(Struct, frozen=True):
     """All that was ever queued, in an order."""
 
     lists: Lists
@@ -45,8 +45,7 @@ class TransferSource:
         """It is read in milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliverySource:
+class DeliverySource(Struct, frozen=True):
     """The deliveries of an account ("": of all), in an order."""
 
     lists: Lists
@@ -84,8 +83,7 @@ class DeliverySource:
         """It is read in milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventSource:
+class EventSource(Struct, frozen=True):
     """The events of an asset ("": all), in an order."""
 
     lists: Lists

@@ -1,9 +1,9 @@
 """What the tables of mode 5 say: deliveries, addresses with the webhooks registered for them, what was missed."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from msgspec import Struct
 from rich.cells import cell_len
 
 from tui import label
@@ -26,8 +26,7 @@ _WHAT = 17
 ASKING = "asking which are registered"
 
 
-@dataclass(frozen=True, slots=True)
-class AddressRow:
+class AddressRow(Struct, frozen=True):
     """A line of the addresses: where a service is to call, a webhook registered for it, or words instead of those."""
 
     address: AddressView
@@ -50,8 +49,7 @@ class AddressRow:
         return (self.address.account, self.address.is_catchup, own)
 
 
-@dataclass(frozen=True, slots=True)
-class MissedRow:
+class MissedRow(Struct, frozen=True):
     """What polling found and no webhook announced; `asset` is None where an account could not be looked at."""
 
     account: str

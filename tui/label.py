@@ -1,9 +1,9 @@
 """Text for the screen: remote text as Content, never as markup; and figures in words a person reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
@@ -18,8 +18,7 @@ __all__ = [  # the figures of the commands belong to the screens' words, too
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(Struct, frozen=True):
     """The signs of the screen: one set for every terminal font, one for terminals that know ASCII only."""
 
     remote: Mapping[RemoteState, str]

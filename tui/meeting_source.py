@@ -1,9 +1,11 @@
 """The meetings of a query, as the desk's table reads them."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui.widgets.source import Near
 from vault.views import Count, MeetingRow, Query
@@ -12,8 +14,7 @@ if TYPE_CHECKING:
     from vault.desk import Desk
 
 
-@dataclass(frozen=True, slots=True)
-class MeetingSource:
+class MeetingSource(Struct, frozen=True):
     """The meetings of a query, for the table."""
 
     desk: "Desk"

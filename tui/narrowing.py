@@ -1,8 +1,10 @@
 """What the list is asked for: what keys chose, and what was typed in the language of vault.query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.label import cut
 from tui.sorting import turned
@@ -15,8 +17,7 @@ MOST_NAME = 60
 KEYS_HINT = "enter keeps it, esc clears it"
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowing:
+class Narrowing(Struct, frozen=True):
     """`base`: account, order, only faults, only at risk. `text`: what was typed."""
 
     base: Query = field(default_factory=Query)
@@ -58,8 +59,7 @@ def narrowing_of(view: SavedView) -> Narrowing:
     return Narrowing(Query(sort=sort, descending=view.descending), view.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Completing:
+class Completing(Struct, frozen=True):
     """Going through completions: `text` is what was typed, `chosen` the place of the one that is put in (-1: none)."""
 
     text: str

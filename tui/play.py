@@ -4,9 +4,9 @@ A step names its keys, and what must be so before the next one; it never sleeps.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual.css.query import NoMatches
 
 from providers.models import AssetId
@@ -20,8 +20,7 @@ Holds = Callable[["DeskApp"], bool]
 """Whether something is so in a running desk. Quick: it is asked again and again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """Keys to press one after the other, words for who watches, and what must be so afterwards."""
 
     keys: tuple[str, ...]

@@ -1,8 +1,9 @@
 """An account's secrets in words: where each lies, what is read before it, which stores there are. Never a value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from providers import registry
 from providers.declaring import SecretField, applies, lacking
@@ -25,8 +26,7 @@ _STATES = {"available": "open", "locked": "locked", "none": "not there"}
 NO_FILE = "there is no sealed file yet"
 
 
-@dataclass(frozen=True, slots=True)
-class SecretRow:
+class SecretRow(Struct, frozen=True):
     """One secret of an account, as it is shown."""
 
     account: str

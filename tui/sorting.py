@@ -1,6 +1,7 @@
 """The order of a list: how a key, or a click on a column's title, changes it."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vault.views import Sort
 
@@ -13,8 +14,7 @@ def turned(sort: str, before: Sort) -> Sort:
     return Sort(sort, not before.descending if sort == before.by else sort in FROM_THE_LAST)
 
 
-@dataclass(frozen=True, slots=True)
-class Sorting:
+class Sorting(Struct, frozen=True):
     """The orders that a list has, and the one that it is in."""
 
     sorts: tuple[str, ...]

@@ -1,7 +1,8 @@
 """What can be done with transfers: why not with one, which of many, and what is said of those. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from tui import label
@@ -40,8 +41,7 @@ def _why_not_now(state: TransferState, key: Callable[[str], str]) -> str:
     return f"it has ended: {state}{tail}"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """Of many transfers those that a verb is for, and why it is not for each of the others."""
 
     verb: str

@@ -1,10 +1,11 @@
 """What the desk decides about assets: flags, releases with their time of grace, verification, custody packets."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from tui import label
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 NEVER_HELD = "nothing of it was ever held here"
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """What reading files again found. `wrong`: assets as they are now known, each with what is wrong in words."""
 
     asked: int
@@ -35,8 +35,7 @@ class Verified:
     stopped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ReleasePlan:
+class ReleasePlan(Struct, frozen=True):
     """What a release would do: what goes by name, what goes along, what is refused and why."""
 
     free: tuple[AssetView, ...]

@@ -1,9 +1,10 @@
 """The desk's rows with what was decided about them: flags before the title, a release's time of grace as the state."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui.triage_words import flags_line, left_words
 from tui.widgets.columns import Column

@@ -3,10 +3,10 @@
 import re
 import tomllib
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from platformdirs import user_config_path, user_data_path
 
 from providers import registry
@@ -22,8 +22,7 @@ _SECTIONS = ("vault", "desk", "triage", "receiver", "custody", "accounts")
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiverConfig:
+class ReceiverConfig(Struct, frozen=True):
     """Where and how webhooks are received."""
 
     on: bool = False
@@ -39,8 +38,7 @@ class ReceiverConfig:
     rate_per_s: float = 2000.0
 
 
-@dataclass(frozen=True, slots=True)
-class AccountConfig:
+class AccountConfig(Struct, frozen=True):
     """An account as configured: what its client needs, and how we work with it (times in seconds)."""
 
     settings: AccountSettings
@@ -59,8 +57,7 @@ class AccountConfig:
         return self.settings.name
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The whole configuration; paths are absolute."""
 
     path: Path

@@ -1,8 +1,9 @@
 """Webhooks that were received, and what came without one: frozen values, times in UTC."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class DeliveryState(StrEnum):
@@ -16,8 +17,7 @@ class DeliveryState(StrEnum):
     """Genuine, but not understood: kept as it came."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryView:
+class DeliveryView(Struct, frozen=True):
     """A webhook that was received."""
 
     id: int
@@ -40,8 +40,7 @@ class DeliveryView:
     """Whether it can be processed again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unannounced:
+class Unannounced(Struct, frozen=True):
     """An asset that became available without any webhook having said so."""
 
     identity: str

@@ -3,8 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from providers.secret import InvalidSecret, Secret
 from vault import password_command
@@ -17,8 +18,7 @@ AGAIN_S = 30.0
 """Until a password command that failed is asked again: a queue of transfers must not open a pinentry for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A secret, where it was found in words, and what kind of place that is."""
 
     secret: Secret

@@ -12,11 +12,11 @@ import os
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from providers import registry
+from providers.discreet import Discreet
 from vault.errors import NotHandedOver as NotHandedOver
 from vault.errors import VaultError
 from vault.secrets import variable
@@ -47,12 +47,13 @@ _PLACES = ("_FILE", "_DIR", "_DIRECTORY", "TMPDIR")
 """How variables end that name a place, which may be relative to the desk's working folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Knowledge:
+class Knowledge(Discreet, frozen=True):
     """What a process must know to go on with a desk's transfers."""
 
+    UNSHOWN: ClassVar = ("environ",)
+
     config: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
     """The variables that the desk was opened with, secrets among them."""
 
     @property

@@ -3,9 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.config import Config
@@ -17,8 +18,7 @@ from vault.transfers import held
 from vault.views import AssetView, LocalState
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """What reading a file again found: HELD, DAMAGED or LOST, the new proof when it is held, and words."""
 
     identity: AssetId
@@ -27,8 +27,7 @@ class Verification:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyProgress:
+class VerifyProgress(Struct, frozen=True):
     """How far reading a file again is: so many bytes of so many; `step` is "reading", "container" or "media"."""
 
     identity: AssetId

@@ -10,9 +10,10 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from providers.secret import Secret
 from vault.errors import VaultError
@@ -175,8 +176,7 @@ def _name(backend: "KeyringBackend") -> str:
     return kind.__module__.rpartition(".")[2] if kind.__name__ == "Keyring" else kind.__name__
 
 
-@dataclass(frozen=True, slots=True)
-class StoreView:
+class StoreView(Struct, frozen=True):
     """A store as it is shown: `keyring` or `sealed`, its state, and why in words."""
 
     name: str

@@ -1,12 +1,11 @@
 """The lists that grow for ever beside the meetings. Their verbs block, for milliseconds; usable from any thread."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from vault.ledger.lines import DeliveryLines, EventLines, TransferLines
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
+class Lists(Struct, frozen=True):
     """A part of the Desk."""
 
     transfers: TransferLines

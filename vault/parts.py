@@ -1,9 +1,10 @@
 """What a desk consists of, put together: each part is loaded and made when it is first used."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from providers.models import AssetId, Capability, Listing
 from vault.config import Accounts, Config

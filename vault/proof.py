@@ -1,9 +1,10 @@
 """Proof: what was checked of a file that is held here, and nothing more than that."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from providers.models import Checksum
 
@@ -19,8 +20,7 @@ class Outcome(StrEnum):
     """There is something to compare with, but it cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One check: its name (length, checksum, container), how it ended, and what exactly was compared, in words."""
 
     name: str
@@ -28,8 +28,7 @@ class Check:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """What is known of a file: its size in bytes, its SHA-256 (hex), each check, when (UTC) and where it came from."""
 
     size: int

@@ -7,9 +7,11 @@ typed gives some query, since it is read with every key.
 import difflib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from providers.models import AssetKind, RemoteState
 from vault.views import Facet, Flag, LocalState, Query
@@ -51,8 +53,7 @@ FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What could not be understood, from `start` to `end` of the text, and why, for a person."""
 
     start: int
@@ -60,16 +61,14 @@ class Problem:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """The query of all that was understood, and the problems of the rest."""
 
     query: Query
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """One word, phrase or condition. `name` is "" for a word or phrase."""
 
     start: int
@@ -82,24 +81,21 @@ class Token:
     """Whether a quoted phrase has its second quote."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is there to be named."""
 
     accounts: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What a completion puts in, and what it means."""
 
     text: str
     words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """Ways to go on: each replaces the text from `start` to `end`."""
 
     start: int

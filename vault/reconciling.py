@@ -4,9 +4,10 @@ import asyncio
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from providers.base import ProviderError
 from providers.models import AssetId, Capability
@@ -31,8 +32,7 @@ _TOLD_EVERY = 500
 _PATHS_AT_ONCE = 400
 
 
-@dataclass(frozen=True, slots=True)
-class ReconcileProgress:
+class ReconcileProgress(Struct, frozen=True):
     """How far a look is: words, and so many of so many (assets, or bytes when they are read)."""
 
     words: str
@@ -40,8 +40,7 @@ class ReconcileProgress:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReconcileRow:
+class ReconcileRow(Struct, frozen=True):
     """One asset, or one file, on which the three do not agree. `there`, `ledger`, `here`: what each says, in words."""
 
     difference: Difference
@@ -72,8 +71,7 @@ class ReconcileRow:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ReconcileView:
+class ReconcileView(Struct, frozen=True):
     """What was found. `rows` has all but what is equal, at most 10,000 of each kind; `counts` count everything."""
 
     rows: tuple[ReconcileRow, ...]

@@ -9,11 +9,13 @@ import heapq
 import shutil
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import accumulate
+from operator import attrgetter
 from pathlib import Path
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.config import AccountConfig, Config
@@ -48,8 +50,7 @@ class Verdict(StrEnum):
     """Nobody states a deadline."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """Bytes a second of an account. Not `observed`: assumed, from other accounts or from nothing (`transfers` 0)."""
 
     bytes_per_s: float
@@ -58,8 +59,7 @@ class Rate:
     """By so many it is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class RiskRow:
+class RiskRow(Struct, frozen=True):
     """A pending asset. Spans in seconds, sizes in bytes."""
 
     asset: AssetView
@@ -81,8 +81,7 @@ class RiskRow:
         return (self.asset.identity.account, self.asset.identity.meeting)
 
 
-@dataclass(frozen=True, slots=True)
-class RiskTotals:
+class RiskTotals(Struct, frozen=True):
     """Of everything pending, or of what is about to be queued. Spans in seconds, sizes in bytes."""
 
     assets: int
@@ -110,8 +109,7 @@ class RiskTotals:
         return self.missing_bytes == 0
 
 
-@dataclass(frozen=True, slots=True)
-class RiskView:
+class RiskView(Struct, frozen=True):
     """A page of what is pending, least slack first, unknown deadlines last; totals are of all of it."""
 
     rows: tuple[RiskRow, ...]
@@ -124,8 +122,7 @@ class RiskView:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Lane:
+class _Lane(Struct, frozen=True):
     """What is known of an account before its assets are looked at."""
 
     rate: float
@@ -155,13 +152,15 @@ class _Lane:
         return _Measured(asset.deadline - now - need, asset, ahead, size, need)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Measured:
+class _Measured(Struct, frozen=True):
     slack: float
-    asset: Open = field(compare=False)
-    ahead: int = field(compare=False)
-    size: int = field(compare=False)
-    need: float = field(compare=False)
+    asset: Open
+    ahead: int
+    size: int
+    need: float
+
+
+_by_slack = attrgetter("slack")
 
 
 class Risk:
@@ -289,7 +288,7 @@ class Risk:
                     heapq.heappush(best, -one.slack)
                 else:
                     heapq.heappushpop(best, -one.slack)
-        return sorted(found), complete
+        return sorted(found, key=_by_slack), complete
 
     def _undated(self, sums: Mapping[str, PendingSum], offset: int, limit: int) -> list[int]:
         found: list[int] = []

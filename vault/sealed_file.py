@@ -18,12 +18,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
+from msgspec import Struct
 
 from vault.errors import VaultError
 from vault.passphrase import Passphrase, SealedLocked
@@ -43,8 +43,7 @@ _HOW = (
 State = Literal["available", "locked", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(Struct, frozen=True):
     """What is in memory while the file is unlocked; the passphrase is not."""
 
     key: bytes

@@ -9,7 +9,8 @@ Content: JSON `{service: {name: secret}}` under AES-256-GCM, padded, so that nei
 import json
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vault.errors import VaultError
 from vault.passphrase import Passphrase, WrongPassphrase
@@ -29,8 +30,7 @@ Held = Mapping[str, Mapping[str, str]]
 Randomness = Callable[[int], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Kdf:
+class Kdf(Struct, frozen=True):
     """How a key is made of a passphrase. argon2id: passes, KiB, lanes; scrypt: n, r, p (RFC 9106, RFC 7914)."""
 
     name: str
@@ -86,16 +86,14 @@ def strongest() -> Kdf:
     return ARGON2ID
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What a key was made from, beside the passphrase: it changes when the passphrase does."""
 
     kdf: Kdf
     salt: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(Struct, frozen=True):
     """A file, taken apart and still sealed."""
 
     origin: Origin

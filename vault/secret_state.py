@@ -1,8 +1,10 @@
 """What is known of one of an account's secrets, without its value: found and where, not set, or not known and why."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Source(StrEnum):
@@ -30,8 +32,7 @@ class Knowledge(StrEnum):
     """What should give it gives nothing that can be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class SecretState:
+class SecretState(Struct, frozen=True):
     """What is known of a secret. `source`: what gave it or, until it was looked up, what will be asked first."""
 
     knowledge: Knowledge

@@ -1,8 +1,9 @@
 """One asset at the service, in the ledger and on the disk: how the three stand to each other. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from providers.models import RemoteState
 from vault.ledger.comparing import KnownAsset
@@ -40,8 +41,7 @@ class Remedy(StrEnum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, slots=True)
-class Here:
+class Here(Struct, frozen=True):
     """What lies where an asset's file should. `sha256`: of its bytes, where they were read; else why they were not."""
 
     file: Lying | None = None
@@ -49,8 +49,7 @@ class Here:
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """How an asset stands, what each of the three says, in words, and what can be done."""
 
     difference: Difference

@@ -1,13 +1,12 @@
 """What the engine tells: a frozen picture of what goes on, safe to hand to another thread."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from vault.inbox.receiver_view import ReceiverView
 from vault.views import TransferState, TransferView
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What goes on, as of at most half a second ago. The same object as long as nothing changed."""
 
     revision: int = 0

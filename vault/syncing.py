@@ -4,10 +4,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from providers.base import NotAuthentic, ProviderError, Unreadable
 from providers.models import Announcement, Asset, Capability, Delivery, Listing
@@ -42,8 +43,7 @@ def parts(listing: Listing, size: int) -> Iterator[Listing]:
         yield Listing(changes=listing.changes, catchups=listing.catchups)
 
 
-@dataclass(frozen=True, slots=True)
-class SyncReport:
+class SyncReport(Struct, frozen=True):
     """What a sync brought: what the service told of, what of it was new, and words for a person."""
 
     account: str

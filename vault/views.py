@@ -1,10 +1,11 @@
 """What the vault tells whoever asks: frozen values, safe to hand to another thread. Sizes in bytes, times in UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
+
+from msgspec import Struct, field
 
 from providers.models import AssetId, AssetKind, Capability, RemoteState
 from vault.delivery_views import DeliveryState as DeliveryState
@@ -48,8 +49,7 @@ class TransferState(StrEnum):
         return self in (TransferState.FAILED, TransferState.CANCELLED, TransferState.DONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Facet:
+class Facet(Struct, frozen=True):
     """One of these values (of "state", "local", "account", "provider", "kind", "is" or "has"); `inverse`: none of them.
 
     A meeting fits when one of its assets does, and the inverse when none does.
@@ -60,8 +60,7 @@ class Facet:
     inverse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """Which meetings or assets, in which order. Empty fields do not filter."""
 
     text: str = ""
@@ -92,8 +91,7 @@ class Query:
     """Bytes: only meetings (or assets) of at most this size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """How many there are; where it is not `exact`, at least so many."""
 
     number: int
@@ -111,8 +109,7 @@ class Near(TypedDict, total=False):
     """How many rows there are: tells the nearer end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """What of the ledger a search looks through."""
 
     meetings: int
@@ -137,8 +134,7 @@ class Coverage:
         return said
 
 
-@dataclass(frozen=True, slots=True)
-class SavedView:
+class SavedView(Struct, frozen=True):
     """A query under a name: what was typed, and the order."""
 
     name: str
@@ -147,8 +143,7 @@ class SavedView:
     descending: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sort:
+class Sort(Struct, frozen=True):
     """The order of a list that is not narrowed by a query. `by`: one of its sorts, the first of which is the usual."""
 
     by: str
@@ -163,8 +158,7 @@ EVENT_SORTS = ("number", "of")
 SORTS = ("start", "title", "state", "size", "deadline", "account", "has")
 
 
-@dataclass(frozen=True, slots=True)
-class AssetView:
+class AssetView(Struct, frozen=True):
     """An asset with all that is known of it."""
 
     identity: AssetId
@@ -224,8 +218,7 @@ class AssetView:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One asset in a meeting's row: its kind and how far it is."""
 
     kind: AssetKind
@@ -233,8 +226,7 @@ class Stage:
     failed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MeetingRow:
+class MeetingRow(Struct, frozen=True):
     """A meeting as one line of the list."""
 
     account: str
@@ -263,8 +255,7 @@ class MeetingRow:
         return (self.account, self.meeting)
 
 
-@dataclass(frozen=True, slots=True)
-class MeetingView:
+class MeetingView(Struct, frozen=True):
     """A meeting with all that is known of it and its assets."""
 
     account: str
@@ -283,8 +274,7 @@ class MeetingView:
     assets: tuple[AssetView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TransferView:
+class TransferView(Struct, frozen=True):
     """A transfer as it stands. `rate` in bytes a second, `eta_s` in seconds, None where not known."""
 
     asset: AssetId
@@ -305,8 +295,7 @@ class TransferView:
     """When it ended, or was queued where it has not; None where that was not read."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountView:
+class AccountView(Struct, frozen=True):
     """An account for the list at the left and for mode 6."""
 
     name: str
@@ -335,8 +324,7 @@ class AccountView:
     """Whether a sync asks the service anything; False where it only announces, so that "ok" would say nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One line of an asset's custody trail: an event of the ledger's log, where `number` is its place.
 
     `by`: operator, worker or service ("" where nobody noted it); `process`: user@host that wrote it down; `facts`:
@@ -362,16 +350,14 @@ class Event:
         return self.process or "not noted"
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
+class LoggedEvent(Struct, frozen=True):
     """A line of the whole log: what the event is of (an asset's id, an account's name, or "" for neither)."""
 
     identity: str
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class CatchupView:
+class CatchupView(Struct, frozen=True):
     """A room's summary as it was at one moment. `error` instead of a text when it could not be read."""
 
     account: str
@@ -381,8 +367,7 @@ class CatchupView:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """Of the whole ledger, for status lines."""
 
     meetings: int

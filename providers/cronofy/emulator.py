@@ -19,10 +19,10 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import Struct, field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -37,8 +37,7 @@ FILES = (("transcript", "cronofy"), ("audio", "voice"), ("video", "conference"))
 API_KEY = "CRN_emulated0key0of0cronofy"
 
 
-@dataclass
-class Agent:
+class Agent(Struct):
     """An agent and its life: times in unix seconds, `done_at` None for one that is ended by hand."""
 
     sub: str

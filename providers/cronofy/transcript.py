@@ -2,8 +2,9 @@
 
 import json
 import math
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from providers.base import BadAnswer
 from providers.text import safe_block, safe_text
@@ -11,8 +12,7 @@ from providers.text import safe_block, safe_text
 MAX_SENTENCE = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(Struct, frozen=True):
     """What was said, with its times in seconds from the transcript's start (None where they are unusable)."""
 
     text: str
@@ -20,8 +20,7 @@ class Sentence:
     end: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(Struct, frozen=True):
     """Consecutive sentences of one speaker."""
 
     speaker: str
@@ -36,8 +35,7 @@ class Paragraph:
         return " ".join(sentence.text for sentence in self.sentences)
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
+class Transcript(Struct, frozen=True):
     """A meeting's transcript. There may be no paragraphs at all, for a silent meeting."""
 
     agent: str

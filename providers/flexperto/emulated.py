@@ -5,9 +5,10 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from providers.emulation import Blob, mp4_blob, zip_blob
 
@@ -18,16 +19,14 @@ EXPIRATION_S = 3 * 86_400.0
 REPORT_BACKLOG = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """An expert or a participant."""
 
     name: str
     email: str = ""
 
 
-@dataclass
-class EmulatedArchive:
+class EmulatedArchive(Struct):
     """An archive. Times are unix seconds of the emulator's clock."""
 
     id: str
@@ -79,8 +78,7 @@ class EmulatedArchive:
         return self._sha256
 
 
-@dataclass
-class EmulatedSubscription:
+class EmulatedSubscription(Struct):
     """A registered webhook, and its delivery attempts, newest first."""
 
     id: str
@@ -92,8 +90,7 @@ class EmulatedSubscription:
     reports: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class AbandonCall:
+class AbandonCall(Struct, frozen=True):
     """A POST to an abandon path: which family's, with which id, and how it was answered."""
 
     family: str

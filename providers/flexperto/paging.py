@@ -4,10 +4,11 @@ No document mentions pages (unknown). assumption: what an answer states of its o
 `total`, `page`, `pageSize`) is followed, and nothing is asked that no answer stated. A walk always ends.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urljoin
+
+from msgspec import Struct
 
 from providers.base import BadAnswer, NotTrusted
 from providers.flexperto.record import EXPIRATION, listing_of
@@ -20,8 +21,7 @@ MAX_PAGES = 5_000
 _ENVELOPES = ("data", "rows", "items", "results")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One answer of a list. Numbers are None where the answer does not state them."""
 
     listing: Listing

@@ -1,16 +1,16 @@
 """The story in an emulated gateway: calls, the events they cause and when, and the files they leave."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from providers.emulation import Blob
 
 Shape = Literal["conference", "path", "audio"]
 
 
-@dataclass
-class Due:
+class Due(Struct):
     """An event that an agent's queue holds from `at` (unix seconds) until it is read."""
 
     at: float
@@ -18,16 +18,14 @@ class Due:
     taken: bool = False
 
 
-@dataclass(frozen=True)
-class StoredFile:
+class StoredFile(Struct, frozen=True):
     """A recording's file, there from `ready_at` (unix seconds)."""
 
     blob: Blob
     ready_at: float = 0.0
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """A recorded call of an agent.
 
     `conference`: recorded by the MCU, with a conference id and `files` by (recording id, file type); `path`: a video on
@@ -51,7 +49,7 @@ class Call:
     """Newer releases state eventGenTime."""
     file_delay_s: float = 0.0
     """How long after the end the file is there (assumption: at once)."""
-    tells_end: bool = field(default=True)
+    tells_end: bool = True
     """Whether StopRecordDone comes."""
 
     @property

@@ -5,9 +5,9 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any, cast
 
+from msgspec import Struct, field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -19,8 +19,7 @@ _STEP_S = 0.02
 _FILE_TYPE = {"content-type": "application/octet-stream;charset=utf-8"}
 
 
-@dataclass
-class Online:
+class Online(Struct):
     """A signed-in agent. `former`: rotated Guids and until when each is still accepted."""
 
     guid: str
@@ -32,8 +31,7 @@ class Online:
     ended: bool = False
 
 
-@dataclass
-class Seat:
+class Seat(Struct):
     """An agent that exists. `types`: the agent types that it may sign in as."""
 
     password: str

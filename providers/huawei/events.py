@@ -5,9 +5,10 @@ The started event is the only place where a recording's ids are given; the gatew
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from providers.base import NotFound
 from providers.huawei.wire import AUDIO_FILE, CONFERENCE_FILE, PATH_FILE

@@ -8,8 +8,9 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
 
 from providers.base import (
     AccountSettings,
@@ -28,8 +29,7 @@ from providers.models import Listing
 from providers.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Rhythm:
+class Rhythm(Struct, frozen=True):
     """How often what happens, in seconds."""
 
     pause_s: float = 0.3
@@ -42,8 +42,7 @@ class Rhythm:
     """So long after its last use the seat is given back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What a listener hears: a listing, an empty poll (`nothing`), or that a poll failed (`final`: the last one)."""
 
     listing: Listing = field(default_factory=Listing)

@@ -7,10 +7,11 @@ cec_07_4214, result codes cec_07_0580 and cec_07_1328.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct
 
 from providers.base import (
     BadAnswer,
@@ -91,8 +92,7 @@ class WrongAgentType(Refused):
     """The agent is not configured for the type of agent that it signed in as (100-012)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(Struct, frozen=True):
     """What the gateway says of a sign-in."""
 
     guid: Secret
@@ -100,8 +100,7 @@ class SignedIn:
     """What a person should know: the state of the media, the password's remaining days."""
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
+class Poll(Struct, frozen=True):
     """One answer to an event poll. No events: none was waiting."""
 
     events: tuple[Mapping[str, Any], ...] = ()
@@ -109,20 +108,13 @@ class Poll:
     """The new Guid, only when it changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
+class Gateway(Struct, frozen=True):
     """The addresses of one agent at one CC-Gateway."""
 
     root: str
     """`https://ip:port/agentgateway/resource`."""
     agent_id: str
-    origin: Origin = field(init=False)
-
-    def __post_init__(self) -> None:
-        origin = Origin.of(self.root)
-        if origin is None:
-            raise NotTrusted("base_url is no http(s) address; it looks like https://10.0.0.5:8043")
-        object.__setattr__(self, "origin", origin)
+    origin: Origin
 
     @classmethod
     def of(cls, base_url: str, agent_id: str) -> "Gateway":
@@ -134,7 +126,10 @@ class Gateway:
         # Ranges differ between releases (101-59999, 101-999999), so only the form is checked.
         if not (agent_id.isascii() and agent_id.isdigit()):
             raise NotFound("agent_id is a number such as 1001")
-        return cls(root, agent_id)
+        origin = Origin.of(root)
+        if origin is None:
+            raise NotTrusted("base_url is no http(s) address; it looks like https://10.0.0.5:8043")
+        return cls(root, agent_id, origin)
 
     def _online(self, tail: str = "") -> str:
         return f"{self.root}/onlineagent/{self.agent_id}{tail}"

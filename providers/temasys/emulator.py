@@ -14,11 +14,11 @@ import hmac
 import json
 import secrets
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -31,8 +31,7 @@ COOKIE = "skylink_session"
 _TRIO = ("s3Arn", "s3AccessKeyId", "s3SecretAccessKey")
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Struct, frozen=True):
     """A recording that was mixed. Times in unix seconds."""
 
     room: str

@@ -10,11 +10,12 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from msgspec.structs import replace
 
 from providers.base import NotAuthentic, Unreadable
 from providers.kept import MAX_DEPTH, compact, is_secret_name, pruned

@@ -6,9 +6,10 @@ Source: the page "Recording Notification API call" (6 Jun 2018), called "page" b
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
 
 from providers import notifications as form
 from providers.base import (
@@ -22,6 +23,7 @@ from providers.base import (
     Unauthorized,
     error_for_status,
 )
+from providers.discreet import Discreet
 from providers.messages import REDIRECTS, Answer, Request, json_request, media_type
 from providers.models import NotificationChange, NotificationSettings
 from providers.origin import Origin
@@ -38,12 +40,13 @@ _NOTHING_SET = re.compile(r"\b(no|not|none|doesn't|does not)\b.*\b(notifications
 _S3_CODE = re.compile(rb"<Code>\s*([A-Za-z0-9]{1,60})\s*</Code>")
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Discreet, frozen=True):
     """The settings as read, with the S3 secret that GET echoes in clear: for the same save operation only."""
 
+    UNSHOWN: ClassVar = ("s3_secret",)
+
     settings: NotificationSettings
-    s3_secret: Secret | None = field(default=None, repr=False)
+    s3_secret: Secret | None = None
     """None: there is none, or what GET gave for it is a mask."""
 
 

@@ -13,8 +13,9 @@ import resource
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from providers.cronofy.emulator import API_KEY
 from tests.bench.ours import memory

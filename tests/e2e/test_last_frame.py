@@ -18,7 +18,7 @@ COLUMNS, LINES = 100, 30
 YESTERDAY = "Yesterday's list"
 HEAVY = {
     "textual", "rich", "httpx", "sqlite3", "vault", "providers", "asyncio", "platformdirs", "pathlib", "re", "typing",
-    "enum", "json", "dataclasses", "importlib.metadata",
+    "enum", "json", "dataclasses", "msgspec", "importlib.metadata",
 }  # fmt: skip
 GIVEN_BACK = b"\x1b[?1049l"
 ENDS_S = 10.0

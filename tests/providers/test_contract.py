@@ -1,18 +1,20 @@
 """What every provider promises, asked of each over its emulator (its `box.py`)."""
 
 import asyncio
+import dataclasses
 import inspect
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
-from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -156,9 +158,9 @@ def texts_of(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, tuple):
         for item in value:
             yield from texts_of(item, path)
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from texts_of(getattr(value, field.name), field.name)
+    elif isinstance(value, Struct):
+        for name, item in asdict(value).items():
+            yield from texts_of(item, name)
 
 
 def times_of(value: object) -> Iterator[datetime]:
@@ -167,9 +169,9 @@ def times_of(value: object) -> Iterator[datetime]:
     elif isinstance(value, tuple):
         for item in value:
             yield from times_of(item)
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from times_of(getattr(value, field.name))
+    elif isinstance(value, Struct):
+        for item in asdict(value).values():
+            yield from times_of(item)
 
 
 def identities(listing: Listing, account: str) -> list[AssetId]:
@@ -393,7 +395,7 @@ async def test_a_hostile_answer_ends_in_a_value_or_in_words(box: ProviderBox, ne
     settings = moved(box.settings, net.serve(odd))
     for body in HOSTILE:
         odd.body = body
-        async with connected(replace(box, settings=settings)) as provider:
+        async with connected(dataclasses.replace(box, settings=settings)) as provider:
             calls: list[Callable[[], Any]] = [provider.check]
             if Capability.LIST in provider.info.capabilities:
                 calls.append(provider.listing)
@@ -410,7 +412,7 @@ async def test_a_service_that_is_not_there_is_unreachable(box: ProviderBox) -> N
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{held.getsockname()[1]}"
-        async with connected(replace(box, settings=moved(box.settings, address))) as provider:
+        async with connected(dataclasses.replace(box, settings=moved(box.settings, address))) as provider:
             with pytest.raises(Unreachable) as raised:
                 await provider.check()
     assert raised.value.transient
@@ -420,7 +422,7 @@ async def test_a_service_that_is_not_there_is_unreachable(box: ProviderBox) -> N
 async def test_a_service_that_does_not_answer_in_time_is_unreachable(box: ProviderBox) -> None:
     box.emulator.faults.latency_s = 1.0
     settings = replace(box.settings, timeout_s=0.1)
-    async with connected(replace(box, settings=settings)) as provider:
+    async with connected(dataclasses.replace(box, settings=settings)) as provider:
         with pytest.raises(Unreachable):
             await provider.check()
 

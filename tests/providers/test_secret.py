@@ -4,8 +4,8 @@ import copy
 import json
 import logging
 import pickle
-from dataclasses import asdict
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,8 +33,10 @@ def test_it_cannot_be_copied_pickled_or_put_into_json() -> None:
         with pytest.raises(TypeError) as caught:
             escape(secret)
         assert CANARY not in str(caught.value)
-    with pytest.raises(TypeError):
-        asdict(Asset("m", AssetKind.VIDEO, sealed_link=secret))
+    for way in (pickle.dumps, copy.deepcopy, json.dumps, msgspec.json.encode, msgspec.to_builtins):
+        with pytest.raises(TypeError) as caught:
+            way(Asset("m", AssetKind.VIDEO, sealed_link=secret))
+        assert CANARY not in str(caught.value)
 
 
 def test_it_has_no_other_attributes() -> None:

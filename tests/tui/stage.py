@@ -9,10 +9,11 @@ import concurrent.futures
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
+
+from msgspec.structs import replace
 
 from providers.models import Asset, AssetId, AssetKind, Catchup, Checksum, Listing, Meeting, RemoteState
 from providers.text import safe_text

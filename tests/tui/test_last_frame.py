@@ -4,11 +4,11 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pyte
 import pytest
+from msgspec.structs import replace
 from rich.color import ColorSystem
 from rich.console import RenderableType
 from rich.segment import Segment

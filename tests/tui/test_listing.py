@@ -4,10 +4,10 @@ import asyncio
 import threading
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from unicodedata import east_asian_width
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from tests.tui.stage import HOSTILE, NOW, StageEngine, app_on

@@ -1,8 +1,7 @@
 """What the desk says of a transfer, state by state and at every width."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from tests.tui.stage import HOSTILE, NOW, StageEngine

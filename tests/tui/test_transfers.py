@@ -2,9 +2,9 @@
 
 import os
 import socket
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from providers.models import AssetId
 from tests.tui.stage import NOW, StageEngine, app_on, claimed

@@ -1,10 +1,10 @@
 """Pictures of deciding: the risk list, dialogs, what is in its grace; in both sizes, in light, without colours."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from providers.models import AssetId

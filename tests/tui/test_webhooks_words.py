@@ -1,9 +1,9 @@
 """The words of mode 5 by themselves: what fits into its bars, what its panes say of rare cases."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from providers.models import DeliveryReport, Subscription

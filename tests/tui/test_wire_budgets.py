@@ -1,8 +1,7 @@
 """What keys and live transfers cost on the wire, to the byte."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from rich.color import ColorSystem
 from textual.pilot import Pilot
 

@@ -1,8 +1,9 @@
 """Transfers as the vault tells them, state by state, for what the desk makes of them."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from providers.models import AssetId
 from tests.tui.stage import NOW, StageEngine

@@ -4,10 +4,11 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from providers.emulation import Faults, zip_blob
 from providers.models import AssetId, RemoteState

@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from providers.models import Asset, Meeting, RemoteState
 from tests.vault.ledger.filling import NOW, archive, at, claim, hold, identity, proof, record

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import trustme
 from keyring.backend import KeyringBackend
+from msgspec.structs import force_setattr, replace
 
 from providers import registry
 from providers.base import AccountSettings, Unauthorized
@@ -379,7 +379,7 @@ async def test_an_address_that_only_a_client_without_checks_takes() -> None:
     account = settings_for(registry.info("proconf"), "calls", base_url="https://a.example")
     async with at_work(account, {}) as tests:
         tests._connections.client("calls")
-        object.__setattr__(account, "options", {**account.options, "base_url": ""})
+        force_setattr(account, "options", {**account.options, "base_url": ""})
         steps = await tests.test("calls")
     assert steps[0].words.startswith("base_url is no http(s) address; see")
 

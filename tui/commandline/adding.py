@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from providers import registry
 from providers.declaring import Option, ProviderInfo, SecretField, fields_of, problem_with_typed, problems, read_all
@@ -25,8 +26,7 @@ from vault.secrets import SEALED_NAME, Secrets, secrets_of
 _LONGEST_LINE = 64 * 1024
 
 
-@dataclass
-class Draft:
+class Draft(Struct):
     """A new account, as far as it is known."""
 
     name: str

@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.commandline.output import Output
 from tui.commandline.wrapping import beside, terminal_width
@@ -14,8 +16,7 @@ State = Literal["ok", "warning", "problem"]
 _ORDER: tuple[State, ...] = ("ok", "warning", "problem")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that was looked at. A problem makes the exit status 1 (configuration: 2)."""
 
     subject: str

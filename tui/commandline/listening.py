@@ -3,9 +3,10 @@
 import argparse
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from providers.text import safe_text
 from tui.commandline.arguments import Commands, command, json_option

@@ -2,8 +2,9 @@
 
 import argparse
 import re
-from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict
 
 from providers.models import Capability, NotificationChange, NotificationSettings
 from tui.commandline.arguments import Commands, account_option, command, group, json_option, one_account

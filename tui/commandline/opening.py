@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui import hardening
 from tui.collecting import collect_nothing, collect_rarely, take_short_turns
@@ -69,8 +70,7 @@ def heeds_devtools(args: argparse.Namespace, out: Output) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class Play:
+class Play(Struct, frozen=True):
     """A play of `tui.play` by name, and the seconds between two of its keys."""
 
     name: str

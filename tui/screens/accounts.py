@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widget import Widget

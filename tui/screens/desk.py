@@ -1,9 +1,9 @@
 """Mode 1, the desk: what is done with the meetings that are listed."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.binding import Binding
 from textual.screen import Screen
 

@@ -1,9 +1,9 @@
 """A flag with a note: a letter or the cursor chooses the flag, then a note may be typed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -24,8 +24,7 @@ _KEY = 10
 """Cells for the letter and the flag's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """A flag (None: no flag any more) and a note ("": none)."""
 
     flag: Flag | None

@@ -1,11 +1,11 @@
 """The meetings in mode 1: accounts, the list and how it is narrowed, the metadata pane, the transfers dock."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual.widget import Widget
 from textual.widgets import Input
 

@@ -1,9 +1,9 @@
 """Service, ledger and disk side by side, over mode 1: what differs, and one key that mends it."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.widget import Widget

@@ -1,9 +1,9 @@
 """Saved views: a filter and an order under a name. Pick one, keep what is listed now, forget one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -17,8 +17,7 @@ from tui.widgets.lines import Lines, Row
 from vault.views import SavedView
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(Struct, frozen=True):
     """The view that was picked; `forget`: it is not wanted any more. No view: what is listed now is to be kept."""
 
     view: SavedView | None

@@ -1,9 +1,9 @@
 """Columns that fit: which ones a width has room for, and how wide each one is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from msgspec import Struct
 from rich.cells import cell_len
 
 from tui.label import cut
@@ -13,8 +13,7 @@ Row = TypeVar("Row")
 GAP = 1
 
 
-@dataclass(frozen=True)
-class Column(Generic[Row]):
+class Column(Struct, Generic[Row], frozen=True):
     """One column. Lower priority stays longer; one with `flex` takes what is left beyond `width`."""
 
     title: str

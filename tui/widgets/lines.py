@@ -1,10 +1,10 @@
 """Lines of text that scroll, with a cursor over some of them or with none; only lines that changed are drawn again."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import ClassVar
 
+from msgspec import Struct
 from textual import events
 from textual.binding import Binding
 from textual.geometry import Size
@@ -16,8 +16,7 @@ from tui.commands import bindings
 from tui.widgets.ink import Inked, Line
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A line, and what the cursor is on when it is there: lines with the same key are one entry; None is only read."""
 
     line: Line

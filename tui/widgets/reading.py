@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from tui.widgets.source import ListSource, Near, Source
 from tui.widgets.windows import Windows
@@ -28,8 +29,7 @@ MARKED_AT_ONCE = 512
 """Rows that are read at a time to be marked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spot(Generic[Row]):
+class Spot(Struct, Generic[Row], frozen=True):
     """Where the cursor was. `key` is None when it may go to `index` whatever is there."""
 
     key: Hashable | None
@@ -41,8 +41,7 @@ class Spot(Generic[Row]):
     """Lines in sight."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded(Generic[Row]):
+class Loaded(Struct, Generic[Row], frozen=True):
     """The rows around a cursor. `found`: whether it is on the row that was sought; None: that was not known in time."""
 
     windows: Windows[Row]

@@ -1,16 +1,16 @@
 """Where a table's rows come from."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from vault.views import Count
 
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class Near(Generic[Row]):
+class Near(Struct, Generic[Row], frozen=True):
     """What is known near a part of the rows: from there it is read, however long the list."""
 
     after: Row | None = None

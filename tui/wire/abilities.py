@@ -1,11 +1,11 @@
 """What a terminal can do, as its own description (terminfo) says."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
+class Abilities(Struct, frozen=True):
     """What shortens what is written. The defaults are for a terminal of which nothing is known."""
 
     erases_cells: bool = False

@@ -1,8 +1,9 @@
 """How the desk behaves on its line: what it asks of the terminal, and how often it shows progress."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 PROGRESS_S = 0.5
 """At most twice a second is the engine looked at, and only what changed is drawn."""
@@ -22,8 +23,7 @@ class Mouse(Enum):
     """Every move."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """The line to the terminal."""
 
     mouse: Mouse = Mouse.ALL

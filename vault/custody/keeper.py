@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.config import Config
@@ -31,8 +32,7 @@ _MOST_NAME = 120
 _MOST_RECEIPTS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """A packet that was made. `files` and `size` (bytes) of its payload; `head`: NUMBER:LINK of the log."""
 
     path: Path

@@ -2,8 +2,9 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from providers.text import safe_text
@@ -49,8 +50,7 @@ exit $status
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An asset in a packet. `name`: its file's below the payload, "" when there is none; `records`: what else."""
 
     identity: AssetId
@@ -65,8 +65,7 @@ class Item:
     trail: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What the page says of the whole packet."""
 
     made_at: datetime

@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from providers.base import AccountSettings, ProviderError
 from providers.http import Http
@@ -22,8 +23,7 @@ _MOST = 1 << 20
 _QUERY = "application/timestamp-query"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """An authority's answer as it came (DER), when it says that was (UTC), and whether its signature was checked."""
 
     answer: bytes
@@ -31,8 +31,7 @@ class Stamp:
     is_checked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(Struct, frozen=True):
     """Who stamps. `ca_file`: certificates (PEM) that its signature must lead to; None: the signature is not checked."""
 
     url: str

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from providers import catchup_page
 from providers.origin import Origin
@@ -65,8 +67,7 @@ def _split(address: str) -> tuple[Origin | None, list[str]]:
     return Origin.of(f"{scheme}://{host}"), parts
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(Struct, frozen=True):
     """How an account's configured secret stands. `replaced`: another one took its place."""
 
     text: str

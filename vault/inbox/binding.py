@@ -5,14 +5,14 @@ import errno
 import ipaddress
 import socket
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from vault.errors import VaultError
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(Struct, frozen=True):
     """Where and how to listen.
 
     `port` 0: any free one. `trusted_proxies`: addresses or networks whose X-Forwarded-For is believed. `allow_plain`:

@@ -10,11 +10,11 @@ import logging
 import math
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import formatdate
 from enum import Enum
 
 import h11
+from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -35,8 +35,7 @@ LEFTOVER = 1 << 20
 """So many bytes of a body nobody wants are read past, so that the client sees the answer instead of a reset."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one client may take. `_s` are seconds.
 
     `headers_s`: from connecting (on a kept-alive connection: from a request's first byte) to the whole head;

@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from providers import registry
 from providers.models import Capability
@@ -38,8 +39,7 @@ BARE = digest("")
 """Stands for the address without a secret, once an account that signs is about to have one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """An account that can be called from outside. `signs`: its service signs, so that the address needs no secret."""
 
     account: str

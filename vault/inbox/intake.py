@@ -4,8 +4,10 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from providers.base import NotFound, Provider, ProviderError, Unreadable
 from providers.models import Announcement, Delivery
@@ -77,8 +79,7 @@ def _assets(number: int, adjective: str = "") -> str:
     return f"{number} {adjective}asset{'' if number == 1 else 's'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What a kept delivery says."""
 
     taken: Taken

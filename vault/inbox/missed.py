@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from providers import registry
 from providers.base import ProviderError, ProviderInfo
@@ -21,8 +22,7 @@ _PATIENCE_S = 60.0
 _LIMIT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is known of an account's webhooks at its service."""
 
     subscriptions: tuple[SubscriptionView, ...] = ()

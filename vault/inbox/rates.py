@@ -2,7 +2,8 @@
 
 import ipaddress
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MAX_SOURCES = 4096
 """So many are remembered; the one not seen for longest is forgotten first."""
@@ -30,8 +31,7 @@ def source_of(address: str) -> str:
     return str(ip)
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(Struct):
     tokens: float
     at: float
 

@@ -1,8 +1,9 @@
 """How the receiver stands: frozen values, safe to hand to another thread."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class ReceiverState(StrEnum):
@@ -16,8 +17,7 @@ class ReceiverState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiverView:
+class ReceiverView(Struct, frozen=True):
     """The receiver, and what came since it was switched on."""
 
     state: ReceiverState = ReceiverState.OFF

@@ -8,10 +8,11 @@ the new secret is kept. Between any two steps both addresses are taken, or the o
 import asyncio
 import secrets as randomness
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TypeVar
+
+from msgspec import Struct
 
 from providers.base import Provider, ProviderError, ProviderInfo
 from providers.models import Capability, Subscription
@@ -43,8 +44,7 @@ class Unverified(VaultError):
     """The service does not show what was registered there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What there is before a rotation."""
 
     address: AddressView
@@ -93,18 +93,18 @@ class Setting:
         return tuple(dict.fromkeys(found))
 
 
-@dataclass
 class Rotating:
     """One rotation."""
 
-    setting: Setting
-    client: Provider | None
-    hooks: Hooks
-    secrets: Secrets
-    now: Callable[[], datetime]
-    steps: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self, setting: Setting, client: Provider | None, hooks: Hooks, secrets: Secrets, now: Callable[[], datetime]
+    ) -> None:
+        self.setting = setting
+        self.client = client
+        self.hooks = hooks
+        self.secrets = secrets
+        self.now = now
+        self.steps: list[str] = []
         self._account = self.setting.account
         self._new = Secret(randomness.token_urlsafe(_BYTES))
         self._address = hook_address(self.setting.address.base, self._account, self._new.reveal())

@@ -3,7 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vault.inbox.rates import Rates
 
@@ -12,8 +13,7 @@ TOLD_PER_S = 1.0
 TOLD_AT_ONCE = 100.0
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """A request, as much of it as anybody may read: no path, no secret, nothing of its body but the topic."""
 
     source: str

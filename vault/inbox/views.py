@@ -1,7 +1,8 @@
 """What the receiver tells whoever asks: frozen values, safe to hand to another thread."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from providers.models import DeliveryReport, Subscription
 from providers.secret import Secret
@@ -10,8 +11,7 @@ from vault.inbox.receiver_view import ReceiverView as ReceiverView
 from vault.views import Unannounced
 
 
-@dataclass(frozen=True, slots=True)
-class AddressView:
+class AddressView(Struct, frozen=True):
     """Where a service is to call an account."""
 
     account: str
@@ -33,8 +33,7 @@ class AddressView:
     """What every address of this receiver begins with."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionView:
+class SubscriptionView(Struct, frozen=True):
     """A webhook registered at a service. `ours`: it leads to this receiver (None: that cannot be told)."""
 
     account: str
@@ -44,8 +43,7 @@ class SubscriptionView:
     """Where it leads to, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """What polling an account found that no webhook announced, and why that may be."""
 
     account: str
@@ -55,8 +53,7 @@ class Missed:
     """The likely reason, in words; "" when nothing was missed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(Struct, frozen=True):
     """What came of rotating a secret: each step in words, in order.
 
     `address`: the new address (of catch-ups: the new bearer token); None when it failed and the old one stays in use.
@@ -66,8 +63,7 @@ class Rotation:
     address: Secret | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reports:
+class Reports(Struct, frozen=True):
     """The latest attempts of a service to deliver, newest first."""
 
     subscription: Subscription

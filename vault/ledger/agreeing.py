@@ -3,7 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vault.ledger import facets
 from vault.ledger.events import PROOF_EVENTS, digest_of
@@ -18,8 +19,7 @@ _BITS = {str(flag): bit for flag, bit in facets.FLAGS.items()}
 Body = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A row that says other than the log. `number`: the event's that it differs from, 0 where no event tells of it."""
 
     number: int
@@ -27,8 +27,7 @@ class Difference:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """How many rows were compared: assets whose file is or was here, assets with flags, receipts."""
 
     held: int = 0

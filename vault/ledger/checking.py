@@ -3,9 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from providers.models import AssetId
 from vault.errors import LedgerError
@@ -33,8 +34,7 @@ class Broken(StrEnum):
     ROW = "row differs"
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """Something that is not what it was. `number`: the event's, 0 where it is none's; `at`: when that was, if known."""
 
     kind: Broken
@@ -44,8 +44,7 @@ class Break:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogReport:
+class LogReport(Struct, frozen=True):
     """What a check found. `events`: how many there are; `head`: the last one's link (hex); `ledger`: the log's name.
 
     `breaks`: the first link of the chain that is broken, then every row that says other than the log.
@@ -67,8 +66,7 @@ class LogReport:
         return not self.breaks
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """A place in the log that a person kept: an event's number and its link (hex)."""
 
     number: int
@@ -118,8 +116,7 @@ class Log:
         return extract(self._database, identities, most_links)
 
 
-@dataclass(slots=True)
-class _Walked:
+class _Walked(Struct):
     """How far the chain was followed."""
 
     number: int
@@ -128,8 +125,7 @@ class _Walked:
     set_back: int = 0
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(Struct):
     number: int
     body: bytes
     chain: bytes
@@ -137,8 +133,7 @@ class _Row:
     """Whether the values are of the kinds that they were written as."""
 
 
-@dataclass
-class _Check:
+class _Check(Struct):
     connection: sqlite3.Connection
     kept: Head | None
     on_progress: Progress

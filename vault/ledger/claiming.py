@@ -7,7 +7,8 @@ went stale, another process took over) finds that its fence is old and can neith
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.errors import Overtaken
@@ -27,8 +28,7 @@ EVERYTHING = ""
 WISHED = {"pause": "paused", "cancel": "cancelled"}
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """The right to fetch an asset, until someone else's fence is higher. `path` is where it is to lie, if fixed."""
 
     asset_id: int
@@ -46,8 +46,7 @@ class Claim:
     """When this claim was made (unix seconds)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """A break, until a moment (unix seconds) and beyond it until one transfer got through. `level` counts them."""
 
     until: float
@@ -55,8 +54,7 @@ class Hold:
     level: int
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(Struct, frozen=True):
     """That a transfer is alive, and how far it is (bytes, bytes a second)."""
 
     claim: Claim
@@ -65,8 +63,7 @@ class Beat:
     rate: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """On what terms a worker claims. `dead`: owners known to be gone; `only`: these assets (their ids), None: any."""
 
     owner: str
@@ -340,8 +337,7 @@ class Claims:
             connection.executemany("DELETE FROM holds WHERE scope = ?", [(scope,) for scope in scopes])
 
 
-@dataclass(frozen=True, slots=True)
-class _AtWork:
+class _AtWork(Struct, frozen=True):
     """When whatever runs was taken, by account; and what that leaves no room for."""
 
     taken: dict[str, list[float]]

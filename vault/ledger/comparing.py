@@ -3,7 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId, RemoteState
 from vault.ledger.database import Database
@@ -18,8 +19,7 @@ _COLUMNS = f"""SELECT a.id, a.identity, a.account, a.state, a.provider_state, a.
     FROM assets a LEFT JOIN transfers t ON t.asset_id = a.id"""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAsset:
+class KnownAsset(Struct, frozen=True):
     """An asset as the ledger has it. Sizes in bytes; `last_seen` in unix seconds."""
 
     identity: AssetId

@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.ledger.database import Database
@@ -13,8 +14,7 @@ UNDO_S = 86_400.0
 """What was done longer ago stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class FlagsBefore:
+class FlagsBefore(Struct, frozen=True):
     """An asset's flags as they were (flag, note, by, at), and the bits of those that it has since."""
 
     identity: AssetId
@@ -22,8 +22,7 @@ class FlagsBefore:
     since: int
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(Struct, frozen=True):
     """What is needed to undo a deed."""
 
     queued: tuple[AssetId, ...] = ()

@@ -8,8 +8,11 @@ import base64
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from typing import ClassVar
 
+from msgspec import Struct
+
+from providers.discreet import Discreet
 from providers.models import Delivery, Listing
 from providers.text import safe_text
 from vault.errors import LedgerError
@@ -27,9 +30,10 @@ _OPEN = "state IN ('waiting', 'working')"
 _MAX_SOURCE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Discreet, frozen=True):
     """A delivery to keep. `received_at` in unix seconds; `body` is its redacted text."""
+
+    UNSHOWN: ClassVar = ("delivery",)
 
     account: str
     key: str
@@ -38,15 +42,14 @@ class Receipt:
     body: str
     digest: str
     """Hex SHA-256 of the bytes."""
-    delivery: Delivery = field(repr=False)
+    delivery: Delivery
     source: str
     """The address it came from: what a trusted proxy says, which may be any text."""
     received_at: float
     readable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """Where a receipt is in the ledger. `is_new`: it is no repetition. `fence` is its taker's, if it was taken."""
 
     id: int
@@ -54,19 +57,19 @@ class Kept:
     fence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Discreet, frozen=True):
     """The right to process a delivery. `delivery` is None when the key that sealed it is gone."""
+
+    UNSHOWN: ClassVar = ("delivery",)
 
     id: int
     account: str
     fence: int
     tries: int
-    delivery: Delivery | None = field(repr=False)
+    delivery: Delivery | None
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What a delivery brought: listings, and whether each is the service's own answer. `tell` gives the outcome."""
 
     taken: Taken

@@ -10,10 +10,12 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from vault.proof import Proof
 from vault.views import Event, LocalState
@@ -41,8 +43,7 @@ class LogConnection(sqlite3.Connection):
     """When the transaction under way got its turn; None where nobody keeps time."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(Struct, frozen=True):
     """An event to be added. `at` in unix seconds; `identity`: an asset's, an account's name, or "" for neither.
 
     `at` gives way to the moment in which the transaction got its turn, where the ledger has a clock: one that waited

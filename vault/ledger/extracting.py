@@ -3,15 +3,15 @@
 import hashlib
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.ledger.database import Database
 from vault.ledger.events import first_link
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A line of the chain. `digest`: SHA-256 of the event's body; None: a section begins with a link that is given."""
 
     number: int
@@ -19,8 +19,7 @@ class Link:
     link: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Extract:
+class Extract(Struct, frozen=True):
     """Assets' events as they are in the log: bodies by identity (oldest first), and the links between them."""
 
     ledger: str

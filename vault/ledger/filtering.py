@@ -1,7 +1,8 @@
 """From a query to conditions in SQL: what an index or a counter decides, what needs a look, and what is searched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from providers.models import AssetKind
 from vault.ledger import facets
@@ -18,16 +19,14 @@ _RUNNING = {LocalState.FETCHING: "t.state = 'running'", LocalState.QUEUED: "t.st
 _NEVER = "0"
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """A condition and its values."""
 
     sql: str
     values: tuple[object, ...] = ()
 
 
-@dataclass(slots=True)
-class Filter:
+class Filter(Struct):
     """The conditions of a query."""
 
     account: str = ""

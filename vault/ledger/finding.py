@@ -9,7 +9,8 @@ import json
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vault.ledger import facets
 from vault.ledger.filtering import Clause, Filter, filter_of, said_or_written
@@ -29,8 +30,7 @@ _LOOKED_AT = 16_384
 """So many rows of an order are looked at before the search index is asked for all that fit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """SQL and its values."""
 
     sql: str

@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.ledger import facets, summaries
@@ -19,8 +20,7 @@ ONE_OF = (Flag.WANT, Flag.SKIP, Flag.FORGET)
 """Of these an asset has one at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flagged:
+class Flagged(Struct, frozen=True):
     """What flagging changed: assets with other flags than before, newly queued ones, releases that it stopped."""
 
     changed: tuple[AssetId, ...] = ()

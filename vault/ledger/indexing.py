@@ -3,7 +3,8 @@
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vault.ledger import summaries
 from vault.ledger.database import Database, show
@@ -21,8 +22,7 @@ WANTED = """SELECT a.id, a.path, a.extension, a.sha256 FROM assets a LEFT JOIN s
 """The next held transcript that is to be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(Struct, frozen=True):
     """A held transcript whose text the ledger does not have."""
 
     asset_id: int

@@ -7,8 +7,9 @@ that nobody reads yet, so that whoever is killed, or interrupts, loses nothing.
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from vault.ledger import summaries
 from vault.ledger.schema_search import INDEXES, TABLES, TRIGGERS
@@ -21,8 +22,7 @@ _AN_INDEX = 100_000
 """What a script is reckoned as, in rows that are filled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Migrating:
+class Migrating(Struct, frozen=True):
     """How far an older ledger is on its way to this version."""
 
     words: str
@@ -71,8 +71,7 @@ def dropping_quickly(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute(f"PRAGMA secure_delete = {('OFF', 'ON', 'FAST')[before]}")
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Struct, frozen=True):
     """A step that goes through a table: `sql` has marks for the id behind which it begins, and the last one."""
 
     table: str

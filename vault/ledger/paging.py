@@ -5,14 +5,14 @@ one index, each of them in the index's own order.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Key = tuple[object, ...]
 """Where a row stands: what it has in the columns of an order, its id last; that alone counts in an order by ids."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """A part of an index: the condition, its values, and the ORDER BY that the index serves."""
 
     condition: str
@@ -20,8 +20,7 @@ class Stretch:
     order: str
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """An order: the columns of the index that serves it, that index, and the one within an account.
 
     The last column is the id, the first may be empty where it is `nullable`.

@@ -3,8 +3,9 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from providers.models import Asset, AssetId, AssetKind, Checksum, RemoteState
 from vault.ledger import facets
@@ -41,8 +42,7 @@ from vault.views import (
 _ENDED = "('failed', 'cancelled', 'done')"
 
 
-@dataclass(frozen=True, slots=True)
-class AccountCounts:
+class AccountCounts(Struct, frozen=True):
     """What the ledger knows of an account."""
 
     meetings: int = 0

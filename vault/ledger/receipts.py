@@ -6,7 +6,8 @@ What is released is read again a day before the service deletes it for good.
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId, RemoteState
 from vault.ledger.database import Database
@@ -39,8 +40,7 @@ _STILL_THERE = "a.state = 'abandoned'"
 _DUE_AT = f"coalesce({_DEADLINE} - {BEFORE_S}, c.confirmed_at + {UNKNOWN_S})"
 
 
-@dataclass(frozen=True, slots=True)
-class Recheck:
+class Recheck(Struct, frozen=True):
     """A receipt whose copy is to be read again."""
 
     receipt: int

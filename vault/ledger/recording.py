@@ -3,7 +3,9 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from providers.models import AssetId, Listing
 from vault.ledger import facets, summaries
@@ -15,8 +17,7 @@ from vault.sealing import Sealer
 from vault.triage.states import Flag
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """What a listing brought: meetings and assets in it, those of them that were new, assets now available."""
 
     meetings: int = 0

@@ -7,7 +7,8 @@ is surely gone, and only after a while: what that one sent may still be on its w
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId, RemoteState
 from vault.errors import NotReleased, Overtaken, ReleaseBusy
@@ -26,8 +27,7 @@ SURELY_GONE_S = 900.0
 _SENT = "('sending', 'answered')"
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """A release to be: of what, where its account leads, and what copy is held."""
 
     identity: AssetId
@@ -35,8 +35,7 @@ class Wish:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """The right to carry a release out, until someone else's fence is higher. Times in unix seconds."""
 
     id: int
@@ -56,8 +55,7 @@ class Release:
     """All that was to go with the last call; none before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """On what terms a worker takes one. `settle_s`: after a call whose end nobody saw, before it is asked about."""
 
     owner: str

@@ -3,7 +3,8 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vault.ledger.database import Database
 from vault.ledger.facets import LEFT
@@ -18,8 +19,7 @@ _RECENT = 50
 """Transfers, by which the rate of an account is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """An asset that is pending. Times in unix seconds; `rule_days`: of the rule that gave the deadline, else 0."""
 
     id: int
@@ -33,8 +33,7 @@ class Open:
     rule_days: float
 
 
-@dataclass(frozen=True, slots=True)
-class PendingSum:
+class PendingSum(Struct, frozen=True):
     """Of an account's pending assets: how many, their bytes, and of how many size and deadline are not known."""
 
     assets: int = 0
@@ -44,16 +43,14 @@ class PendingSum:
     largest: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A queued transfer: where it stands, and the bytes that are left of it (None: not known)."""
 
     position: float
     left: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """A transfer that ended well: from when to when (unix seconds), and the bytes that came."""
 
     began: float

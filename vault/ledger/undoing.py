@@ -1,7 +1,8 @@
 """Undoing a deed in the ledger: one transaction, which leaves what somebody else changed since."""
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.ledger.database import Database
@@ -14,8 +15,7 @@ from vault.ledger.releases import stop
 _LIVE = ("queued", "running", "waiting", "paused")
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
+class Undone(Struct, frozen=True):
     """How much of a deed was undone, and how much of it could not be any more."""
 
     words: str

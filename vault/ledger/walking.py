@@ -2,15 +2,15 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vault.ledger.paging import Key, Order, Stretch
 
 Values = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(Struct, frozen=True):
     """A list: its table, its order, and what belongs to it (with a condition: what is of one account, or asset)."""
 
     table: str

@@ -1,8 +1,9 @@
 """Files made of boxes that say how long they are: MP4 and its kin (ISO/IEC 14496-12), and RIFF (WAV)."""
 
 import os
-from dataclasses import dataclass
 from typing import IO
+
+from msgspec import Struct
 
 from vault.proof import Check, Outcome
 
@@ -28,8 +29,7 @@ class _TooMany(Exception):
     """There are more boxes than are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
+class _Box(Struct, frozen=True):
     kind: bytes
     body: int
     """Where its content begins."""

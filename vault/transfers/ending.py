@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from providers.base import ProviderError
 from vault.errors import DiskFull, PartBusy, VaultError, WrongBytes
@@ -15,8 +16,7 @@ from vault.transfers.pouring import Meter
 from vault.transfers.retrying import Rhythm
 
 
-@dataclass
-class Running:
+class Running(Struct):
     """An attempt that is under way in this process."""
 
     claim: Claim

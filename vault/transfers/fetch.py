@@ -5,9 +5,10 @@ hand, so that no credential goes along to another origin; what broke off is cont
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urljoin
+
+from msgspec import Struct, field
 
 from providers.base import (
     BadAnswer,
@@ -48,8 +49,7 @@ MAX_RESUMES = 20
 """Within one call, and only while each brings bytes; the queue gives further attempts later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """What a transfer needs. `resolve` is called anew for every request.
 
     `prepare` writes the proof down before the file gets its final name, `commit` that it got it. Both may block: they
@@ -83,8 +83,7 @@ async def fetch(work: Work, part: Part, meter: Meter) -> Proof:
     return await work.flow.on_disk(_conclude, work, part, await transfer.complete(None))
 
 
-@dataclass(frozen=True, slots=True)
-class _Whole:
+class _Whole(Struct, frozen=True):
     """All that was asked for is here; `last` is not written yet."""
 
     source: Source

@@ -6,8 +6,9 @@ import io
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from providers.models import Checksum
 from vault.errors import Cancelled, VaultError
@@ -21,8 +22,7 @@ _LARGE = 64 << 20
 """Bytes from which on a file that was read again does not stay in memory in the place of what others need."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a held file is now: its size in bytes, its SHA-256 (hex), the check of its container."""
 
     size: int

@@ -4,9 +4,10 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from vault.errors import VaultError
 from vault.transfers.part import Part, in_words, open_folder
@@ -17,8 +18,7 @@ TOUCHED_S = 2.0
 """File systems and clocks tell moments so far apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lying:
+class Lying(Struct, frozen=True):
     """A file in the vault, without its bytes. `relative` to the vault's folder; `changed_at` in unix seconds."""
 
     relative: PurePosixPath

@@ -1,7 +1,8 @@
 """Where a transfer's file is to lie, and what lies there already. Its calls block."""
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from providers.base import NotFound
 from providers.models import Asset, AssetId
@@ -14,8 +15,7 @@ from vault.transfers import held, naming
 from vault.transfers.part import Part
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """What a transfer begins with: the asset as recorded, and its open part; or the proof of a file that is there."""
 
     asset: Asset

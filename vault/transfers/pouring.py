@@ -5,8 +5,9 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from providers.base import Body, Head, ProviderError, Source, Unreachable
 from vault.errors import VaultError
@@ -31,8 +32,7 @@ class Moved(Exception):
     """The service's bytes are not the ones that are here: it is another file by now."""
 
 
-@dataclass
-class Meter:
+class Meter(Struct):
     """How far a transfer is, in bytes, for whoever watches; written by the transfer alone."""
 
     received: int = 0
@@ -44,8 +44,7 @@ class Meter:
     """Bytes that this attempt brought."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """How bytes may flow, for all transfers that share it.
 
     `stall_s`: fewer than 16 KiB in so many seconds of waiting are none; `disk`: its threads; `block_bytes`: how much is
@@ -64,8 +63,7 @@ class Flow:
         return asyncio.get_running_loop().run_in_executor(self.disk, function, *args)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """What arrives: the rest of `source` after the part's bytes, the last of which (`overlap`) come once more.
 
     Or, `anew`, all of it: the part's bytes are dropped as soon as this is known to be the file, and not a page.

@@ -9,9 +9,11 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from providers.base import Provider, ProviderError, Source
 from providers.models import AssetId
@@ -39,8 +41,7 @@ COLLECTED_BYTES = 1 << 20
 """Of all transfers together, until they are a block."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
+class _Begun(Struct, frozen=True):
     """A claim, and the place for its file, or why there is none."""
 
     claim: Claim

@@ -6,14 +6,14 @@ Sources: RFC 9110 sections 13.1.5 (If-Range), 14.4 (Content-Range), 15.5.17 (416
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _CAN_BE_SENT = re.compile(r"[\x20-\x7e]+")
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Validator:
+class Validator(Struct, frozen=True):
     """What tells one version of a file from another: a strong ETag, else Last-Modified; and the length in bytes."""
 
     etag: str = ""
@@ -43,8 +43,7 @@ class Validator:
         return Validator(self.etag or other.etag, self.last_modified or other.last_modified, total)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """The body's first byte belongs at `start`, its last before `end`; `total`: the whole file's length.
 
     None: not stated.
@@ -55,8 +54,7 @@ class Body:
     end: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StartOver:
+class StartOver(Struct, frozen=True):
     """What is here cannot be continued: ask again for the whole file."""
 
 

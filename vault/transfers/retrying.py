@@ -1,6 +1,6 @@
 """When a transfer that failed is tried again, and when all of an account takes a break. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from providers.base import ProviderError, RateLimited, ServiceDown, Unreachable
 from vault.ledger.claiming import Hold
@@ -20,8 +20,7 @@ PATIENCE_S = 6 * 3600.0
 """How long a working engine waits out what is wrong with a service as a whole, or a full disk, for one transfer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rhythm:
+class Rhythm(Struct, frozen=True):
     """How often a queue looks and beats, and its shortest waits, all in seconds."""
 
     beat_s: float = 1.0
@@ -38,8 +37,7 @@ class Rhythm:
 STEADY = Rhythm()
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """The attempt is followed by another after `wait_s`; `attempts` count by now."""
 
     wait_s: float

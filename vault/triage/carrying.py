@@ -6,8 +6,9 @@ crash asks the record first and never repeats a call that was carried out.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from providers.base import NotReady, Provider, ProviderError, Refused, ReleaseSteps
 from providers.models import Asset, AssetId, Capability, Checksum, Listing, RemoteState

@@ -3,8 +3,9 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from providers.models import AssetId, Capability, RemoteState
 from vault.errors import NotReleased
@@ -18,8 +19,7 @@ Stamp = tuple[int, int, int]
 """Of a file: its inode, its size in bytes, when it was last written (ns)."""
 
 
-@dataclass(slots=True)
-class Sure:
+class Sure(Struct):
     """What was read again: the SHA-256 of each copy, and its file's stamp from before it was read."""
 
     copies: dict[AssetId, str] = field(default_factory=dict)

@@ -1,15 +1,15 @@
 """What triage tells: frozen values, safe to hand to another thread. Sizes in bytes, times in UTC."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from providers.models import AssetId
 from vault.proof import Proof
 from vault.views import Flag, ReleaseState
 
 
-@dataclass(frozen=True, slots=True)
-class FlagView:
+class FlagView(Struct, frozen=True):
     """A flag of an asset: why (""), by whom (user@host), and since when."""
 
     asset: AssetId
@@ -19,8 +19,7 @@ class FlagView:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseView:
+class ReleaseView(Struct, frozen=True):
     """A release that was asked for, as it stands."""
 
     number: int
@@ -66,8 +65,7 @@ class ReleaseView:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptView:
+class ReceiptView(Struct, frozen=True):
     """What the service deletes since it was told to from here, and what is held instead."""
 
     asset: AssetId
@@ -118,16 +116,14 @@ class ReceiptView:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What became of asking for releases: what waits now, and what may not be released, with the reason."""
 
     release: tuple[ReleaseView, ...]
     refused: tuple[tuple[AssetId, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DeedView:
+class DeedView(Struct, frozen=True):
     """Something an operator did that can be undone."""
 
     id: int

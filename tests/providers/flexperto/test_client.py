@@ -1,12 +1,13 @@
 """The client against a tenant in a box, over real loopback HTTP."""
 
+import dataclasses
 import hashlib
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from providers import registry
 from providers.base import (
@@ -60,7 +61,7 @@ async def client(tenant: ProviderBox) -> AsyncIterator[Provider]:
 
 def with_paths(tenant: ProviderBox, paths: str) -> ProviderBox:
     options = {**tenant.settings.options, "paths": paths}
-    return replace(tenant, settings=replace(tenant.settings, options=options))
+    return dataclasses.replace(tenant, settings=replace(tenant.settings, options=options))
 
 
 async def one(client: Provider, archive_id: str) -> Asset:
@@ -85,7 +86,7 @@ async def test_the_tenants_own_days_after_abandoning(tenant: ProviderBox, emulat
     let_go = emulator.add_archive("late", "c9", "ABANDONED")
     let_go.extra |= {"expiresAt": None, "abandonedAt": "2026-11-20T10:00:00Z"}
     options = {**tenant.settings.options, "abandon_days": 7}
-    client = replace(tenant, settings=replace(tenant.settings, options=options)).connect()
+    client = dataclasses.replace(tenant, settings=replace(tenant.settings, options=options)).connect()
     listed = next(asset for asset in (await learn(client)).assets if asset.variant == "late")
     by_id = await one(client, "late")
     await client.aclose()

@@ -3,12 +3,12 @@
 import asyncio
 import time
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import pytest
 import trustme
+from msgspec.structs import replace
 
 from providers import base, registry
 from providers.emulation import Blob, Loopback, mp4_blob

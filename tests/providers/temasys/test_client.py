@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from providers.base import (
     AccountSettings,

@@ -14,11 +14,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h11
+from msgspec.structs import replace
 
 from tests.vault.inbox.house import TOKENS, House, Services
 from vault.desk import Desk

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import gc
 import random
 import socket
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import trustme
+from msgspec import structs
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vault.inbox.clients import Connection
@@ -22,7 +22,7 @@ from vault.inbox.heads import BadBody, read_body, refusal
 from vault.inbox.serving import Limits, Listening, Serving
 
 SHORT = Limits(headers_s=0.4, request_s=1.2, keep_alive_s=0.4, connections=64, head_bytes=16 * 1024)
-PATIENT = dataclasses.replace(SHORT, headers_s=30.0, request_s=30.0, keep_alive_s=30.0)
+PATIENT = structs.replace(SHORT, headers_s=30.0, request_s=30.0, keep_alive_s=30.0)
 BODY_LIMIT = 64 * 1024
 HEAD = b"POST /hooks/a/TOKEN-THAT-NOBODY-MAY-SEE HTTP/1.1\r\nhost: here\r\n"
 GET = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"

@@ -1,7 +1,6 @@
 """Addresses, ports, certificates and proxies that cannot be: each refused in words, with nothing left open."""
 
 import asyncio
-import dataclasses
 import errno
 import os
 import socket
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from msgspec import structs
 
 from tests.vault.inbox.hostile import GET, LATE_S, PATIENT, Tiny, certificate, client, local, port_of, served
 from vault.errors import VaultError
@@ -156,5 +156,5 @@ async def test_tls_files_that_cannot_be_used(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["*", "proxy.example", "10.0.0.0/33", ""])
 async def test_a_proxy_is_an_address_or_a_network(name: str) -> None:
-    words = await refused(dataclasses.replace(local(), trusted_proxies=("127.0.0.1", name)))
+    words = await refused(structs.replace(local(), trusted_proxies=("127.0.0.1", name)))
     assert words == f"trusted_proxies: {name!r} is neither an address nor a network like 10.0.0.0/8"

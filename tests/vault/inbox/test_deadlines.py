@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
 import random
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.vault.inbox.hostile import (
     BODY_LIMIT,
@@ -102,7 +102,7 @@ async def test_a_kept_alive_connection_is_closed_when_idle() -> None:
 
 async def test_the_second_request_has_deadlines_too() -> None:
     async with (
-        served(Tiny(), dataclasses.replace(SHORT, keep_alive_s=30.0, request_s=30.0)) as serving,
+        served(Tiny(), structs.replace(SHORT, keep_alive_s=30.0, request_s=30.0)) as serving,
         client(serving) as one,
     ):
         await one.send(GET)
@@ -116,7 +116,7 @@ async def test_the_second_request_has_deadlines_too() -> None:
 
 async def test_a_head_behind_another_request_has_a_deadline() -> None:
     async with (
-        served(Tiny(), dataclasses.replace(SHORT, keep_alive_s=30.0, request_s=30.0)) as serving,
+        served(Tiny(), structs.replace(SHORT, keep_alive_s=30.0, request_s=30.0)) as serving,
         client(serving) as one,
     ):
         await one.send(GET + HEAD)
@@ -126,7 +126,7 @@ async def test_a_head_behind_another_request_has_a_deadline() -> None:
 
 async def test_a_connection_in_use_is_kept() -> None:
     tiny = Tiny()
-    limits = dataclasses.replace(SHORT, headers_s=1.2, request_s=1.2, keep_alive_s=1.2)
+    limits = structs.replace(SHORT, headers_s=1.2, request_s=1.2, keep_alive_s=1.2)
     async with served(tiny, limits) as serving, client(serving) as one:
         while one.age() < 3.0:
             await one.send(HEAD + b"content-length: 2\r\n\r\nhi")
@@ -223,7 +223,7 @@ async def test_an_honest_request_among_a_hundred_idle_connections() -> None:
 
 
 async def test_who_was_just_answered_makes_way_last() -> None:
-    limits = dataclasses.replace(PATIENT, connections=2)
+    limits = structs.replace(PATIENT, connections=2)
     async with (
         served(Tiny(), limits) as serving,
         client(serving) as first,
@@ -255,7 +255,7 @@ async def test_stalled_bodies_make_way_too() -> None:
 async def test_a_new_one_is_refused_when_all_are_at_work() -> None:
     tiny = Tiny()
     async with (
-        served(tiny, dataclasses.replace(PATIENT, connections=2)) as serving,
+        served(tiny, structs.replace(PATIENT, connections=2)) as serving,
         client(serving) as first,
         client(serving) as second,
     ):
@@ -280,7 +280,7 @@ async def test_a_handshake_that_is_never_finished(tmp_path: Path) -> None:
         async with client(serving) as begun:
             await begun.send(b"\x16\x03\x01\x02\x00\x01\x00")
             await closed_after(begun, SHORT.headers_s)
-    async with served(Tiny(), dataclasses.replace(SHORT, headers_s=2.0), (cert, key)) as serving:
+    async with served(Tiny(), structs.replace(SHORT, headers_s=2.0), (cert, key)) as serving:
         async with client(serving) as plain:
             await plain.send(GET)
             await plain.rest()
@@ -308,7 +308,7 @@ async def test_an_honest_request_among_unfinished_handshakes(tmp_path: Path) -> 
 async def test_handshakes_that_made_way_are_given_up(tmp_path: Path) -> None:
     """Many at once: most have to go before their handshake was even begun."""
     cert, key, trust = certificate(tmp_path)
-    limits = dataclasses.replace(PATIENT, connections=1)
+    limits = structs.replace(PATIENT, connections=1)
     async with served(Tiny(), limits, (cert, key)) as serving, contextlib.AsyncExitStack() as stack:
         crowd = [socket.create_connection(("127.0.0.1", port_of(serving))) for _ in range(50)]
         for one in crowd:

@@ -3,13 +3,13 @@
 import random
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from providers.models import AssetKind, Meeting, RemoteState
 from tests.vault.ledger.filling import NOW, archive, at, hold, queued, record

@@ -3,13 +3,13 @@
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from providers.models import Asset, AssetId, AssetKind, Meeting, RemoteState
 from tests.vault.ledger.filling import NOW, archive, at, claim, hold, identity, proof, queued, record

@@ -2,12 +2,12 @@
 
 import itertools
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from providers.models import Asset, AssetKind, Catchup, Checksum, Listing, Meeting, RemoteState, StateChange
 from providers.secret import Secret

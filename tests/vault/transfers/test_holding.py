@@ -4,12 +4,12 @@ The clock of the queue is moved by the tests; breaks have their real lengths.
 """
 
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from providers.emulation import Faults, Loopback
 from tests.vault.transfers.breaks import (

@@ -2,11 +2,11 @@
 
 import asyncio
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from providers.base import NotFound, Provider, ProviderError
 from providers.emulation import Faults
