@@ -1,8 +1,9 @@
 """How much is kept of a record to show it. Whoever sends one decides its size and depth; we decide ours."""
 
+import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -31,21 +32,34 @@ def is_secret_name(name: str) -> bool:
     return lower in _SECRET_NAMES or any(word in lower for word in _SECRET_WORDS)
 
 
-class _Purse(Struct):
-    left: int
-
-    def pay(self, depth: int, text: int) -> bool:
-        self.left -= _LEAST_COST + 2 * depth + text
-        return self.left >= 0
+@functools.lru_cache(1024)
+def is_secret_field(name: str) -> bool:
+    """The same of a record's field: their names are short and the same in every record."""
+    return is_secret_name(name)
 
 
-def pruned(value: object, cost: int = MAX_COST) -> object:
-    """A JSON value of which no more is left than fits to be shown; "…" stands for what is left out.
+class Redaction(Struct, frozen=True):
+    """What a service's records may not be kept with.
+
+    `hidden` gives what stands in place of a field (name, value), None where the field stays; `cleaned` a text without
+    what is secret in it.
+    """
+
+    hidden: Callable[[str, object], str | None]
+    cleaned: Callable[[str], str]
+
+
+NOTHING = Redaction(lambda _, __: None, str)
+"""For records that hold no secrets."""
+
+
+def pruned(value: object, redaction: Redaction = NOTHING, cost: int = MAX_COST) -> object:
+    """A JSON value, redacted, of which no more is left than fits to be shown; "…" stands for what is left out.
 
     A text is cut at its end only, so what would be redacted in the whole is redacted in the rest as well. A field
     whose name is too long to be one keeps no value.
     """
-    return _pruned(value, 0, _Purse(cost))
+    return _Pruning(redaction, cost).value(value, 0)
 
 
 def compact(value: object) -> str:
@@ -83,34 +97,54 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _pruned(value: object, depth: int, purse: _Purse) -> object:
-    if isinstance(value, str):
-        text = value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + MORE
-        return text if purse.pay(depth, len(text)) else MORE
-    if isinstance(value, Mapping | list):
-        if depth > MAX_DEPTH or not purse.pay(depth, 0):
+class _Pruning:
+    """One walk through a record: what it costs, and what is redacted in it."""
+
+    __slots__ = ("_cleaned", "_hidden", "_left")
+
+    def __init__(self, redaction: Redaction, cost: int) -> None:
+        self._hidden, self._cleaned, self._left = redaction.hidden, redaction.cleaned, cost
+
+    def _pays(self, depth: int, text: int) -> bool:
+        self._left -= _LEAST_COST + 2 * depth + text
+        return self._left >= 0
+
+    def value(self, value: object, depth: int) -> object:
+        """What is kept of it."""
+        if depth > MAX_DEPTH:
             return MORE
-        return _fields(value, depth, purse) if isinstance(value, Mapping) else _items(value, depth, purse)
-    if isinstance(value, int) and not isinstance(value, bool):  # it may have thousands of digits
-        return value if purse.pay(depth, value.bit_length() // 3) else MORE
-    return value if purse.pay(depth, _LEAST_COST) else MORE
+        if isinstance(value, str):
+            text = value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + MORE
+            return self._cleaned(text) if self._pays(depth, len(text)) else MORE
+        if isinstance(value, dict):
+            return self._fields(value, depth + 1) if self._pays(depth, 0) else MORE
+        if isinstance(value, list):
+            return self._items(value, depth + 1) if self._pays(depth, 0) else MORE
+        # A number may have thousands of digits.
+        text_cost = value.bit_length() // 3 if isinstance(value, int) and value.__class__ is not bool else _LEAST_COST
+        return value if self._pays(depth, text_cost) else MORE
 
+    def _items(self, value: list[object], depth: int) -> list[object]:
+        kept: list[object] = []
+        for item in value:
+            if self._left <= 0:
+                return [*kept, MORE]
+            kept.append(self.value(item, depth))
+        return kept
 
-def _items(value: list[object], depth: int, purse: _Purse) -> list[object]:
-    kept: list[object] = []
-    for item in value:
-        if purse.left <= 0:
-            return [*kept, MORE]
-        kept.append(_pruned(item, depth + 1, purse))
-    return kept
-
-
-def _fields(value: Mapping[object, object], depth: int, purse: _Purse) -> dict[str, object]:
-    kept: dict[str, object] = {}
-    for key, item in value.items():
-        name = str(key)
-        if purse.left <= 0:
-            return kept | {MORE: MORE}
-        purse.pay(0, min(len(name), _MAX_NAME))
-        kept[name[:_MAX_NAME]] = _pruned(item, depth + 1, purse) if len(name) <= _MAX_NAME else MORE
-    return kept
+    def _fields(self, value: Mapping[object, object], depth: int) -> dict[str, object]:
+        kept: dict[str, object] = {}
+        for key, item in value.items():
+            name = str(key)
+            if self._left <= 0:
+                return kept | {MORE: MORE}
+            if len(name) > _MAX_NAME:
+                self._left -= _LEAST_COST + _MAX_NAME
+                kept[name[:_MAX_NAME]] = MORE
+                continue
+            self._left -= _LEAST_COST + len(name)
+            if (instead := self._hidden(name, item)) is None:
+                kept[name] = self.value(item, depth)
+            else:
+                kept[name] = instead if self._pays(depth, len(instead)) else MORE
+        return kept

@@ -18,13 +18,15 @@ _RUNS_OF_SPACE = re.compile(r"\s+")
 # Format characters that join scripts and emoji legitimately; every other Cf (bidi, tags, zero width) is replaced.
 _HARMLESS_FORMAT = frozenset("\u200c\u200d")
 
-
-_PLAIN = re.compile(
-    # Letters, digits and signs that are assigned, are no marks and compose with nothing: NFC leaves them as they are.
-    r"[ -~\n\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u2010-\u2027\u3041-\u3096\u30a1-\u30fa"
-    r"\u4e00-\u9fff\uac00-\ud7a3]*"
+# Letters, digits and signs that are assigned, are no marks and compose with nothing before them: NFC leaves each as it
+# is, and a text may be taken apart before it.
+_PLAIN = (
+    r" -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u1e00-\u1eff\u2010-\u2027\u3041-\u3096\u30a1-\u30fa"
+    r"\u4e00-\u9fff\uac00-\ud7a3"
 )
+_PLAIN_LINE, _PLAIN_BLOCK = re.compile(f"[{_PLAIN}]*"), re.compile(f"[{_PLAIN}\\n]*")
 """What most text consists of, so that most of it need not be looked at letter by letter."""
+_STRANGE = re.compile(f"[^{_PLAIN}\\n]+")
 
 
 def _stream_safe(text: str) -> str:
@@ -40,10 +42,21 @@ def _stream_safe(text: str) -> str:
     return "".join(out)
 
 
-def _harmless(text: str, keep: frozenset[str]) -> str:
+def _harmless(text: str) -> str:
+    """What is strange is looked at with the letter before it, which it may compose with; the rest stays as it is."""
+    parts: list[str] = []
+    done = 0
+    for strange in _STRANGE.finditer(text):
+        start, end = strange.span()
+        if start > done and text[start - 1] != "\n":
+            start -= 1
+        parts += (text[done:start], _looked_at(text[start:end]))
+        done = end
+    return "".join([*parts, text[done:]])
+
+
+def _looked_at(text: str) -> str:
     """NFC before counting marks, since composing changes their number, and after, since dropped ones do."""
-    if _PLAIN.fullmatch(text) and ("\n" in keep or "\n" not in text):
-        return text
     out: list[str] = []
     combining = 0
     for char in unicodedata.normalize("NFC", _stream_safe(text)):
@@ -56,9 +69,7 @@ def _harmless(text: str, keep: frozenset[str]) -> str:
                 continue
         elif char not in _HARMLESS_FORMAT:  # a joiner has no width of its own: marks go on piling up over it
             combining = 0
-        if char in keep:
-            out.append(char)
-        elif category == "Cc":
+        if category == "Cc":
             code = ord(char)
             out.append(chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd")
         elif category in ("Cs", "Co", "Cn") or (category == "Cf" and char not in _HARMLESS_FORMAT):
@@ -81,7 +92,9 @@ def safe_text(value: object, limit: int = MAX_LINE) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else str(value)
-    line = _harmless(_RUNS_OF_SPACE.sub(" ", text[: limit * 4]), frozenset())
+    if len(text) <= limit and _PLAIN_LINE.fullmatch(text) and "  " not in text:
+        return text.strip()
+    line = _harmless(_RUNS_OF_SPACE.sub(" ", text[: limit * 4]))
     # Once more, since what stood between two spaces may be gone.
     return _cut(_RUNS_OF_SPACE.sub(" ", line).strip(), limit, len(text) > limit * 4)
 
@@ -91,5 +104,7 @@ def safe_block(value: object, limit: int = MAX_BLOCK) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else str(value)
-    block = _harmless(_NEWLINES.sub("\n", text[:limit]).expandtabs(4), frozenset("\n"))
+    if len(text) <= limit and _PLAIN_BLOCK.fullmatch(text):
+        return text
+    block = _harmless(_NEWLINES.sub("\n", text[:limit]).expandtabs(4))
     return _cut(block, limit, len(text) > limit)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from providers.base import BadAnswer
-from providers.kept import MAX_DEPTH, compact, is_secret_name, pruned
+from providers.kept import MORE, Redaction, compact, is_secret_field, is_secret_name, pruned
 from providers.models import Asset, AssetKind, Listing, Meeting, RemoteState
 from providers.origin import Origin
 from providers.text import MAX_LINE, safe_text
@@ -49,25 +49,21 @@ def has_secret_query(url: str) -> bool:
     return any(is_secret_name(name) for name, _ in fields)
 
 
-def redacted(value: Any, depth: int = 0) -> Any:
-    """A JSON value without what is secret: presigned links, passcodes in join links, fields named like secrets."""
-    if depth > MAX_DEPTH:
-        return "…"
-    if isinstance(value, dict):
-        return {
-            name: "…" if is_secret_name(name) and isinstance(item, str) else redacted(item, depth + 1)
-            for name, item in value.items()
-        }
-    if isinstance(value, list):
-        return [redacted(item, depth + 1) for item in value]
-    if isinstance(value, str) and "://" in value and has_secret_query(value):
-        return _QUERY.split(value, maxsplit=1)[0] + "?…"
-    return value
+def _hidden(name: str, value: object) -> str | None:
+    return MORE if isinstance(value, str) and is_secret_field(name) else None
+
+
+def _cleaned(text: str) -> str:
+    return _QUERY.split(text, maxsplit=1)[0] + "?…" if "://" in text and has_secret_query(text) else text
+
+
+_REDACTION = Redaction(_hidden, _cleaned)
+"""Presigned links, passcodes in join links, fields named like secrets."""
 
 
 def raw_text(value: Any) -> str:
     """A record as received, as text to keep and show: redacted, and no more of it than can be read."""
-    return compact(redacted(pruned(value)))
+    return compact(pruned(value, _REDACTION))
 
 
 def parse_time(value: Any) -> datetime | None:

@@ -7,13 +7,14 @@ candidate; the record's own text is kept in `raw`.
 
 import base64
 import binascii
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from providers.base import BadAnswer
-from providers.kept import MAX_DEPTH, MAX_RECORD_COST, compact, laid_out, pruned
+from providers.kept import MAX_RECORD_COST, MORE, Redaction, compact, laid_out, pruned
 from providers.models import Asset, AssetKind, Checksum, Listing, Meeting, RemoteState
 from providers.text import safe_text
 
@@ -100,7 +101,7 @@ def read_time(value: object) -> datetime | None:
 
 def redacted_json(value: object, cost: int = MAX_RECORD_COST) -> str:
     """JSON text to keep and show: credentials and the queries of links replaced, no more of it than can be read."""
-    return compact(_redacted(pruned(value, cost), 0))
+    return compact(pruned(value, _REDACTION, cost))
 
 
 def listing_of(record: object, origin: str, known_id: str = "", stay: timedelta = EXPIRATION) -> Listing:
@@ -240,19 +241,17 @@ def _person(value: object) -> str:
     return whole or _first_text((value,), ("email", "mail"))
 
 
-def _redacted(value: object, depth: int) -> object:
-    if depth > MAX_DEPTH:
-        return "…"
-    if isinstance(value, dict):
-        return {
-            str(key): "…" if _SECRET_KEY.search(str(key)) and item is not None else _redacted(item, depth + 1)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_redacted(item, depth + 1) for item in value]
-    if isinstance(value, str):
-        return _LINK.sub(_without_secrets, value)
-    return value
+@functools.lru_cache(1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET_KEY.search(name) is not None
+
+
+def _hidden(name: str, value: object) -> str | None:
+    return MORE if value is not None and _is_secret(name) else None
+
+
+def _cleaned(text: str) -> str:
+    return _LINK.sub(_without_secrets, text) if "://" in text else text
 
 
 def _without_secrets(link: re.Match[str]) -> str:
@@ -260,3 +259,6 @@ def _without_secrets(link: re.Match[str]) -> str:
     address, *query = re.split(r"[?#]", link[2], maxsplit=1)
     host, slash, path = address.partition("/")
     return f"{link[1]}{host.rpartition('@')[2]}{slash}{path}" + ("?…" if query else "")
+
+
+_REDACTION = Redaction(_hidden, _cleaned)

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from msgspec.structs import replace
 
 from providers.base import NotAuthentic, Unreadable
-from providers.kept import MAX_DEPTH, compact, is_secret_name, pruned
+from providers.kept import MORE, Redaction, compact, is_secret_field, pruned
 from providers.messages import media_type
 from providers.models import Announcement, Asset, AssetKind, Delivery, Listing, Meeting, RemoteState
 from providers.origin import Origin
@@ -228,18 +228,12 @@ def link_runs_out(link: str) -> datetime | None:
 
 
 def _redacted_text(record: Mapping[str, Any]) -> str:
-    return compact(_redacted(pruned(record)))
+    return compact(pruned(record, _REDACTION))
 
 
-def _redacted(value: Any, depth: int = 0) -> Any:
-    """The same value without the app key, and without what makes a link work."""
-    if depth > MAX_DEPTH:
-        return "…"
-    if isinstance(value, Mapping):
-        return {name: _redacted_field(name, item, depth) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_redacted(item, depth + 1) for item in value]
-    return _LINK.sub(_without_query, value) if isinstance(value, str) else value
+def _cleaned(text: str) -> str:
+    """A text without what makes a link work."""
+    return _LINK.sub(_without_query, text) if "://" in text else text
 
 
 def _without_query(link: re.Match[str]) -> str:
@@ -247,8 +241,12 @@ def _without_query(link: re.Match[str]) -> str:
     return address + ("?…" if query else "")
 
 
-def _redacted_field(name: str, value: Any, depth: int) -> Any:
+def _hidden(name: str, value: object) -> str | None:
+    """What stands in place of the app key and of the recording's link."""
     if name.lower() != "retrievalurl":
-        return "…" if is_secret_name(name) else _redacted(value, depth + 1)
+        return MORE if is_secret_field(name) else None
     origin = Origin.of(value.strip()) if isinstance(value, str) else None
-    return f"{origin}/…" if origin else "…"
+    return f"{origin}/…" if origin else MORE
+
+
+_REDACTION = Redaction(_hidden, _cleaned)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from providers import kept
 from providers.cronofy.record import raw_text
 from providers.flexperto.record import redacted_json
+from providers.models import Delivery
+from providers.temasys import webhook as temasys
 from providers.text import safe_block
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30)
@@ -54,6 +56,37 @@ def test_what_is_cut_is_redacted_as_the_whole_would_be() -> None:
         link = "https://b.example/" + "x" * (length - 80) + "?X-Amz-Signature=CANARY" + "y" * 500
         for text in (raw_text({"url": link}), redacted_json({"url": link})):
             assert "CANARY" not in text
+
+
+SECRET_FIELDS = st.sampled_from(
+    ["token", "apiKey", "api_key", "PASSWORD", "client_secret", "X-Amz-Signature", "credentials", "Authorization"]
+).map(lambda name: {name: "CANARY"})
+LINKS = st.sampled_from(["https://s.example/a?X-Amz-Signature=CANARY", "http://s.example/a#token=CANARY", "x"])
+WITH_SECRETS = st.recursive(
+    LEAVES | SECRET_FIELDS | LINKS,
+    lambda one: (
+        st.lists(one, max_size=4)
+        | st.dictionaries(st.text(max_size=9), one, max_size=4)
+        | st.tuples(one, SECRET_FIELDS).map(lambda both: {"a": both[0], **both[1], "b": [both[0]]})
+    ),
+)
+
+
+@given(WITH_SECRETS, st.integers(0, 300))
+def test_no_credential_is_kept_wherever_it_is_and_wherever_a_record_is_cut(value: Any, cost: int) -> None:
+    for told in (raw_text({"any": value}), redacted_json([value]), redacted_json({"any": value}, cost), called(value)):
+        assert "CANARY" not in told
+
+
+def called(value: Any) -> str:
+    fields = {"meetingId": "m", "unixTime": 1528288860, "any": value, "retrievalUrl": "https://u:CANARY@s.example/x"}
+    body = json.dumps(fields).encode()
+    return temasys.read(Delivery({"content-type": "application/json"}, body), None).redacted_body
+
+
+def test_a_field_that_is_hidden_costs_what_is_shown_of_it() -> None:
+    value = [{"token": "x" * 1999}] * 20
+    assert json.loads(redacted_json(value, kept.MAX_COST)) == [{"token": "…"}] * 20
 
 
 # Kept without blanks, and laid out where it is read

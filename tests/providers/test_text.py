@@ -1,5 +1,6 @@
 """Remote text cannot move the cursor, whatever it is."""
 
+import re
 import time
 import unicodedata
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.text import _PLAIN, MAX_COMBINING, MAX_LINE, safe_block, safe_text
+from providers.text import _PLAIN_LINE, MAX_BLOCK, MAX_COMBINING, MAX_LINE, _looked_at, safe_block, safe_text
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -116,13 +117,64 @@ def test_a_pile_of_marks_takes_no_time() -> None:
     assert len(block) <= 1 + MAX_COMBINING
 
 
-def test_what_is_plain_is_left_as_it_is_and_only_that() -> None:
-    plain = [chr(code) for code in range(0x11_0000) if _PLAIN.fullmatch(chr(code))]
-    assert len(plain) > 30_000
-    slowly = "\u0301".join(["", *plain])  # a mark makes it look at every letter
-    assert unicodedata.normalize("NFC", slowly) == safe_block(slowly)
-    for char in plain:
-        category = unicodedata.category(char)
-        assert char == "\n" or category[0] in "LNPSZ", f"{char!r} is {category}"
+# What is plain is not looked at letter by letter
+
+PLAIN = [chr(code) for code in range(0x11_0000) if _PLAIN_LINE.fullmatch(chr(code))]
+MIXED = st.text(
+    st.sampled_from(PLAIN)
+    | st.characters(exclude_categories=())
+    | st.sampled_from(
+        "ae<= \t\n\r\x85\u3000\u0301\u0323\u0338\u3099\u309aかはハ\u1100\u1161\u11a8가각\ufe0f\u200d\u09c7\u09be👩\x1b"
+    )
+)
+
+
+def slowly(text: str) -> str:
+    """All of it looked at."""
+    return "\n".join(_looked_at(line) for line in text.split("\n"))
+
+
+def slow_line(text: str, limit: int) -> str:
+    line = re.sub(r"\s+", " ", slowly(re.sub(r"\s+", " ", text[: limit * 4]))).strip()
+    return line[: limit - 1] + "…" if len(text) > limit * 4 or len(line) > limit else line
+
+
+def slow_block(text: str, limit: int) -> str:
+    block = slowly(re.sub(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]", "\n", text[:limit]).expandtabs(4))
+    return block[: limit - 1] + "…" if len(text) > limit or len(block) > limit else block
+
+
+@given(ANY_TEXT | NASTY | MIXED, st.integers(1, 40))
+def test_what_is_read_fast_is_read_as_if_all_of_it_were_looked_at(text: str, limit: int) -> None:
+    assert safe_text(text, limit) == slow_line(text, limit)
+    assert safe_block(text, limit) == slow_block(text, limit)
+    assert safe_block(text) == slow_block(text, MAX_BLOCK)
+
+
+def test_every_plain_letter_stays_as_it_is_alone_and_beside_any_other() -> None:
+    assert len(PLAIN) > 30_000
+    for char in PLAIN:
+        assert unicodedata.category(char)[0] in "LNPSZ", f"{char!r} is {unicodedata.category(char)}"
         assert not unicodedata.combining(char)
         assert unicodedata.is_normalized("NFC", char)
+        assert slow_line(f"x{char}x", 9) == slow_block(f"x{char}x", 9) == f"x{char}x"
+    together = "".join(PLAIN) + "".join(reversed(PLAIN))
+    assert slowly(together) == together == safe_block(together)
+    assert unicodedata.normalize("NFC", "\u0301".join(["", *PLAIN])) == safe_block("\u0301".join(["", *PLAIN]))
+
+
+def test_no_plain_letter_composes_with_what_is_before_it() -> None:
+    """So that a text may be taken apart before any of them."""
+    pairs = [unicodedata.decomposition(chr(code)).split() for code in range(0x11_0000)]
+    seconds = {chr(int(pair[1], 16)) for pair in pairs if len(pair) == 2 and not pair[0].startswith("<")}
+    hangul = set(map(chr, range(0x1160, 0x1200)))  # composed by a rule, not by a table
+    assert {"\u0301", "\u3099", "\u09be"} < seconds
+    assert not (seconds | hangul) & set(PLAIN)
+
+
+@pytest.mark.parametrize("unit", ["👩a", "\n👩", "a\u0301", "ह ", "\x1b[", "\u0301\n"])
+def test_strange_and_plain_by_turns_take_no_time(unit: str) -> None:
+    text = unit * (128 * 1024 // len(unit))
+    began = time.thread_time()
+    assert safe_block(text) == slow_block(text, MAX_BLOCK)
+    assert time.thread_time() - began < 1.0

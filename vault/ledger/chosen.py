@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable
 
 from providers.models import AssetId
+from vault.ledger.events import LogConnection
 
 
 class Chosen:
@@ -17,7 +18,7 @@ class Chosen:
     def __init__(self) -> None:
         self._local = threading.local()
 
-    def condition(self, connection: sqlite3.Connection, ids: frozenset[int] | None) -> str:
+    def condition(self, connection: LogConnection, ids: frozenset[int] | None) -> str:
         """SQL that is true for transfers of these assets (None: of any), on this thread's connection.
 
         It holds until the next call on this thread. Outside of a transaction, which could take the table back.
@@ -27,6 +28,7 @@ class Chosen:
         assert not connection.in_transaction
         if getattr(self._local, "ids", None) is not ids:
             self._local.ids = None  # should it fail half-way
+            connection.has_own_tables = True
             connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (id INTEGER PRIMARY KEY)")
             connection.execute("DELETE FROM temp.chosen")
             connection.execute("INSERT INTO temp.chosen SELECT value FROM json_each(?)", (json.dumps(list(ids)),))

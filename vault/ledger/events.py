@@ -6,6 +6,7 @@ where an event stands in the log without showing the others. The link before the
 name, a random number. Anyone can follow that with `sha256sum`.
 """
 
+import functools
 import hashlib
 import json
 import sqlite3
@@ -15,7 +16,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from vault.proof import Proof
 from vault.views import Event, LocalState
@@ -25,6 +25,9 @@ NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
 PROOF_EVENTS = ("fetched", "verified", "damaged", "lost", "adopted")
 """What says how an asset's file stands here; the last of these and the asset's row must agree."""
 _OWN = frozenset({"by", "process"})
+_CANONICAL = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
 
 
 class By(StrEnum):
@@ -41,6 +44,8 @@ class LogConnection(sqlite3.Connection):
     process = "unknown"
     turn_at: float | None = None
     """When the transaction under way got its turn; None where nobody keeps time."""
+    has_own_tables = False
+    """Whether it has temporary tables: they would be lost if it kept such things elsewhere from now on."""
 
 
 class NewEvent(Struct, frozen=True):
@@ -88,8 +93,8 @@ def add_events(connection: sqlite3.Connection, events: Iterable[NewEvent]) -> in
         wrong = _OWN & event.facts.keys()
         if wrong:
             raise ValueError(f"{event.what}: the log itself says {sorted(wrong)}")
-        event = event if turn_at is None else replace(event, at=turn_at)
-        body = body_of(count, event, {**event.facts, "by": event.by, "process": process})
+        facts = {**event.facts, "by": event.by, "process": process}
+        body = body_of(count, event, facts, event.at if turn_at is None else turn_at)
         head = link(head, body)
         rows.append((count, body, head))
     connection.executemany("INSERT INTO events (number, body, chain) VALUES (?, ?, ?)", rows)
@@ -97,14 +102,14 @@ def add_events(connection: sqlite3.Connection, events: Iterable[NewEvent]) -> in
     return number
 
 
-def body_of(number: int, event: NewEvent, facts: Mapping[str, Fact]) -> str:
-    """An event as canonical JSON."""
+def body_of(number: int, event: NewEvent, facts: Mapping[str, Fact], at: float) -> str:
+    """An event as canonical JSON, with these facts and at this moment (unix seconds)."""
     for name, fact in facts.items():
-        if isinstance(fact, bool) or not isinstance(fact, str | int | None):
+        if fact is not None and (isinstance(fact, bool) or not isinstance(fact, (str, int))):
             raise ValueError(f"{event.what}: the fact {name} is neither text nor a whole number")
     body = {
-        "at": moment(event.at),
-        "facts": dict(facts),
+        "at": moment(at),
+        "facts": facts,
         "identity": event.identity,
         "number": number,
         "what": event.what,
@@ -115,7 +120,7 @@ def body_of(number: int, event: NewEvent, facts: Mapping[str, Fact]) -> str:
 
 def canonical(value: object) -> str:
     """JSON with one way to write each value (RFC 8785, of which only text, whole numbers and objects are used)."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def link(before: bytes, body: str | bytes) -> bytes:
@@ -133,6 +138,7 @@ def first_link(ledger: str) -> bytes:
     return hashlib.sha256(f"reeldesk log 1\n{ledger}".encode()).digest()
 
 
+@functools.lru_cache(64)
 def moment(seconds: float) -> str:
     """Unix seconds as the log writes them: 2026-03-01T12:00:00.000000Z."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

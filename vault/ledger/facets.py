@@ -1,5 +1,7 @@
 """What a meeting is found by, as bits of one number: small enough for every index, few enough values for counters."""
 
+import functools
+
 from providers.models import AssetKind, RemoteState
 from vault.views import Flag, LocalState
 
@@ -45,6 +47,7 @@ RELEASING = 1 << 27
 """A release of it is open."""
 
 
+@functools.lru_cache(4_096)
 def rank_of(bits: int) -> int:
     """A number that orders by what there is: kinds, an archive first, then how much is held. No two bits share one."""
     rank = bits

@@ -28,6 +28,7 @@ _PROGRESS = {
 
 
 _DEADLINE = ("deadline", "rule_days", "stated_deadline")
+_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False)
 
 
 class Merge:
@@ -98,7 +99,7 @@ class Merge:
             "title": meeting.title,
             "started_at": seconds(meeting.started_at),
             "ended_at": seconds(meeting.ended_at),
-            "people": json.dumps(meeting.people, ensure_ascii=False) if meeting.people else None,
+            "people": _JSON.encode(meeting.people) if meeting.people else None,
             "state": meeting.state if forward else None,
             "provider_state": meeting.provider_state if forward else None,
             "origin": meeting.origin,
@@ -290,8 +291,7 @@ class Merge:
             self.became_available.append(identity)
 
     def _insert(self, table: str, values: Mapping[str, object]) -> int:
-        names, marks = ", ".join(values), ", ".join("?" * len(values))
-        cursor = self._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(values.values()))
+        cursor = self._connection.execute(_insertion(table, tuple(values)), tuple(values.values()))
         assert cursor.lastrowid is not None
         self.changed = True
         return cursor.lastrowid
@@ -315,6 +315,12 @@ class Merge:
             self.touched.add(known["id"] if table == "meetings" else known["meeting_id"])
 
 
+@functools.lru_cache(64)
+def _insertion(table: str, columns: tuple[str, ...]) -> str:
+    """Of a page of a sync all rows have the same columns."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
 def _as_new(asset: Asset) -> dict[str, object]:
     """An asset as the summary of its meeting sees it, before it is a row."""
     return {
@@ -334,4 +340,4 @@ def _as_new(asset: Asset) -> dict[str, object]:
 
 
 def _json(values: Mapping[str, str]) -> str | None:
-    return json.dumps(dict(values), ensure_ascii=False) if values else None
+    return _JSON.encode(dict(values)) if values else None

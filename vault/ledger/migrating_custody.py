@@ -166,7 +166,7 @@ def _append(connection: sqlite3.Connection, given: list[_Given]) -> None:
     rows = []
     for event, facts in given:
         count += 1
-        body = body_of(count, event, facts)
+        body = body_of(count, event, facts, event.at)
         head = link(head, body)
         rows.append((count, body, head))
     connection.executemany("INSERT INTO chained (number, body, chain) VALUES (?, ?, ?)", rows)

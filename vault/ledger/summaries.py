@@ -6,10 +6,10 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from providers.models import AssetKind, RemoteState
+from providers.models import RemoteState
 from vault.ledger import facets
 from vault.ledger.rows import LOCAL, OPEN_RELEASE, STATE_ORDER, Row, earliest_deadline, headline, is_fault, known_size
-from vault.views import Flag, LocalState
+from vault.views import Flag
 
 _AT_ONCE = 400
 _MEETING = (
@@ -60,8 +60,9 @@ def summary_of(meeting: Row, assets: Sequence[Row], *, said: bool = False) -> di
     faults = sum(is_fault(asset) for asset in assets) or int(state is RemoteState.FAILED and not forgotten)
     bits = facets.SAID if said else 0
     for asset in assets:
-        bits |= facets.STATES[RemoteState(asset["state"])] | facets.KINDS[AssetKind(asset["kind"])]
-        bits |= facets.LOCALS[LocalState(asset["local"])] | (facets.LINK if asset["link"] else 0)
+        # An enumeration's words are its own keys: as many rows as a sync has are not to be turned into members.
+        bits |= facets.STATES[asset["state"]] | facets.KINDS[asset["kind"]] | facets.LOCALS[asset["local"]]
+        bits |= facets.LINK if asset["link"] else 0
         bits |= asset["flags"] | (facets.RELEASING if asset["releasing"] else 0)
     bits |= facets.FAULTS if faults else 0
     bits |= facets.RISK if deadline is not None else 0

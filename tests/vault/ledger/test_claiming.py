@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vault.ledger.filling import NOW, at, claim, claims, identity, proof, queued
+from tests.vault.ledger.filling import NOW, archive, at, claim, claims, identity, proof, queued, record
 from tests.vault.ledger.taking import LATER, beat, meetings, taken, view, written
 from vault.errors import Overtaken
 from vault.ledger import Ledger
@@ -106,6 +106,14 @@ def test_only_some(ledger: Ledger) -> None:
     assert len(chosen) == 2
     assert meetings(claims(ledger, 9, only=chosen)) == ["c2", "c3"]
     assert meetings(claims(ledger, 9, "other", LATER, only=chosen)) == ["c2", "c3"]  # stale, and still only these
+
+
+def test_what_was_chosen_stays_so_while_a_sync_writes_on_the_same_thread(ledger: Ledger) -> None:
+    queued(ledger, "c1", "c2", "c3")
+    chosen = ledger.claims.ids([identity("c2"), identity("c3")])
+    assert ledger.claims.pending(chosen)
+    record(ledger, archive("c4"))
+    assert meetings(claims(ledger, 9, only=chosen)) == ["c2", "c3"]
 
 
 def test_more_than_fit_into_one_statement(ledger: Ledger) -> None:

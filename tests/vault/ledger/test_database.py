@@ -261,3 +261,22 @@ def test_the_change_number_grows_with_what_lists_show(tmp_path: Path) -> None:
     assert other.change_number() == before + 1
     ledger.close()
     other.close()
+
+
+def test_what_a_sync_undoes_by_stays_in_memory_and_only_that(tmp_path: Path) -> None:
+    """A statement's own journal, which SQLite would write into a file; a long list is still sorted in one."""
+    database = Database(tmp_path / "ledger.db")
+
+    def place() -> int:
+        with database.read() as connection:
+            return int(connection.execute("PRAGMA temp_store").fetchone()[0])
+
+    with database.write(durable=False):
+        assert place() == 2
+    assert place() == 0
+    with pytest.raises(ZeroDivisionError), database.write(durable=False):
+        raise ZeroDivisionError
+    assert place() == 0
+    with database.write():
+        assert place() == 0
+    database.close()
