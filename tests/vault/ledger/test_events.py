@@ -199,6 +199,18 @@ def test_old_events_are_chained_in_steps_and_interrupted_ones_go_on(
     assert words == {"the log of events", "what is held", "an index of the log", "the log before it"}
 
 
+def test_the_log_before_it_is_looked_through_before_it_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.db"
+    ledger_before_the_chain(path, monkeypatch, events=500, held=5)
+    monkeypatch.setattr("vault.ledger.migrating_custody._AT_ONCE", 100)
+    monkeypatch.setattr("vault.ledger.migrating._OPERATIONS_BETWEEN", 100)
+    told: list[str] = []
+    Ledger(path, on_migration=lambda now: told.append(now.words)).close()
+    assert told.count("the log before it") > 60, "to drop a table, of which nothing is told, makes 31 with the rest"
+
+
 def test_two_processes_chain_one_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "ledger.db"
     ledger_before_the_chain(path, monkeypatch, events=200, held=30)

@@ -219,6 +219,19 @@ def test_what_is_written_beside_a_fill_is_not_lost(of_version_8: Path, monkeypat
     assert all(rank == right != 0 for rank, right in found)
 
 
+@pytest.mark.parametrize(("kind", "number"), [("OFF", 0), ("ON", 1), ("FAST", 2)])
+def test_what_is_dropped_is_overwritten_afterwards_as_it_was_before(kind: str, number: int) -> None:
+    def now() -> int:
+        found: int = connection.execute("PRAGMA secure_delete").fetchone()[0]
+        return found
+
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(f"PRAGMA secure_delete = {kind}")
+        with migrating.dropping_quickly(connection):
+            assert now() == 0
+        assert now() == number
+
+
 def test_one_that_is_killed_goes_on(old: Path, both: tuple[bytes, list[object]]) -> None:
     for lines in (1, 9, 12):
         process = subprocess.Popen(
