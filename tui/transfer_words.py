@@ -67,7 +67,7 @@ def choose(command: str, states: Mapping[AssetId, TransferState], key: Callable[
     verb = _VERBS.get(command, "pause")
     if verb == "pause":
         paused = [each for each, state in states.items() if state is TransferState.PAUSED]
-        if all(reasons[each] for each in states if each not in paused):
+        if paused and all(reasons[each] for each in states if each not in paused):
             verb = "resume"
         else:
             reasons |= dict.fromkeys(paused, "it is paused already")

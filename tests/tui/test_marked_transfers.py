@@ -109,6 +109,8 @@ async def test_a_verb_that_is_for_none_of_them_says_so(engine: StageEngine) -> N
         screen = await opened(pilot, engine)
         await pilot.press("G", "space", "x")
         await until(pilot, lambda: screen.said == "nothing cancelled: it has ended: done")
+        await pilot.press("space", "p")
+        await until(pilot, lambda: screen.said == "nothing paused: it has ended: done")
 
 
 async def test_what_another_process_runs_is_told_to_stop_with_the_rest(engine: StageEngine) -> None:
