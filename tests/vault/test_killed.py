@@ -52,10 +52,12 @@ class Asked(FlexpertoEmulator):
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.is_asked = threading.Event()
         super().__init__()
 
     async def _download(self, request: Request) -> Response:
         self.asked.append((request.path_params["archive_id"], request.headers.get("range", "")))
+        self.is_asked.set()
         return await super()._download(request)
 
 
@@ -104,26 +106,37 @@ class Fetcher:
         desk.close()
 
     def live(self, *, die_at: int = 0, for_s: float | None = None) -> int:
-        """Let a process work until its end, at most `for_s` seconds; gives its exit code.
+        """Let a process work until its end, at most `for_s` seconds after it asks for bytes; gives its exit code.
 
         Then look at what the next one will find.
         """
         noted, held = self.noted(), {row.archive for row in self.rows() if row.kept == "held"}
         before = len(self.emulator.asked)
+        self.emulator.is_asked.clear()
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({"environ": self.it.environ, "die_at": die_at}) + "\n")
         self.process.stdin.flush()
         child = int(self.process.stdout.readline())
-        wait_s, ending = (HUNG_S, signal.SIGABRT) if for_s is None else (for_s, signal.SIGKILL)
-        killer = threading.Timer(wait_s, _end, (child, ending))
+        ended = threading.Event()
+        killer = threading.Thread(target=self._kill, args=(child, for_s, ended))
         killer.start()
         code = int(self.process.stdout.readline())
-        killer.cancel()
+        ended.set()
+        self.emulator.is_asked.set()
+        killer.join()
         until_true(self.is_quiet)
         self.check_requests(noted, held, self.emulator.asked[before:])
         self.check_ledger()
         return code
+
+    def _kill(self, child: int, for_s: float | None, ended: threading.Event) -> None:
+        """A slow machine must not be killed before it has begun: the clock runs from the first request on."""
+        if for_s is not None and self.emulator.is_asked.wait(HUNG_S):
+            if not ended.wait(for_s):
+                _end(child, signal.SIGKILL)
+        elif not ended.wait(HUNG_S):
+            _end(child, signal.SIGABRT)
 
     def is_quiet(self) -> bool:
         """Whether the emulator has seen every request of the process that is gone."""
