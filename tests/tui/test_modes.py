@@ -16,6 +16,7 @@ from tests.tui.sealed_stage import burst
 from tests.tui.stage import CONFIG, NOW, StageEngine, app_on, stage
 from tests.tui.walk import ready, screen_of, seen, shows, until
 from tui import form
+from tui.screens import rooms
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.notifications import NotificationsScreen
 from tui.screens.rooms import history_rows, text_rows, title_line
@@ -153,6 +154,26 @@ async def test_a_room_is_read_and_its_history_kept(
         assert "Budget is agreed" in pilot.app.clipboard
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: " night-watch" in seen(pilot) and "Budget is agreed" not in seen(pilot))
+
+
+async def test_what_is_asked_by_hand_is_told_at_a_slow_service_too(
+    services: tuple[StageEngine, ProconfEmulator, TemasysEmulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its text renews itself many times while nothing comes; then one is at another room when it comes."""
+    engine, proconf, _ = services
+    monkeypatch.setattr(rooms, "REFRESH_S", 0.03)
+    async with app_on(engine).run_test(size=(80, 24)) as pilot:
+        await ready(pilot)
+        await pilot.press("3")
+        await shows(pilot, "Budget is agreed: 40 k.")
+        screen = screen_of(pilot)
+        proconf.faults.latency_s = 1.0
+        await pilot.press("r")
+        await until(pilot, lambda: screen.said == "asked just now")
+        await pilot.press("r")
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: " night-watch" in seen(pilot))
+        await until(pilot, lambda: screen.said == "town-hall: asked just now")
 
 
 # Notifications --------------------------------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ class RoomsScreen(ModeScreen):
         """What a room said when one last left it; at first, what it said when it was first shown."""
         self._past: datetime | None = None
         self._error = ""
-        self._asking = False
+        self._asking = 0
+        """How many questions have no answer yet."""
 
     def body(self) -> Iterable[Widget]:
         """Rooms, text, history."""
@@ -71,7 +72,8 @@ class RoomsScreen(ModeScreen):
         return chosen[0] if chosen else good[0] if good else None
 
     def _renew(self) -> None:
-        if self.is_current and self.room is not None:
+        # What is asked already would be cancelled by it: unanswered for ever at a slow service, if by hand untold.
+        if self.is_current and self.room is not None and not self._asking:
             self.attempt(lambda: self._ask(quiet=True), "ask", exclusive=True)
 
     # Reading -----------------------------------------------------------------------------------------------------
@@ -99,20 +101,22 @@ class RoomsScreen(ModeScreen):
         room = self.room
         if room is None:
             return
-        self._asking = True
+        self._asking += 1
         if not quiet:
             self.say(f"asking for {room[1]}", "info")
         try:
-            view = await self.context.ask(lambda desk: desk.catchup(*room))
-            self._error = view.error
-        except FAULTS as error:
-            self._error = words_of(error)
+            error = (await self.context.ask(lambda desk: desk.catchup(*room))).error
+        except FAULTS as fault:
+            error = words_of(fault)
         finally:
-            self._asking = False
-        if room == self.room:
+            self._asking -= 1
+        is_shown = room == self.room
+        if is_shown:
+            self._error = error
             await self._read()
-            if not quiet:
-                self.say(self._error or "asked just now", "bad" if self._error else "good")
+        if not quiet:
+            whose = "" if is_shown else f"{room[1]}: "
+            self.say(f"{whose}{error or 'asked just now'}", "bad" if error else "good")
 
     def see(self, snapshot: "Snapshot", *, changed: bool) -> None:
         """Another process may have asked."""
