@@ -12,12 +12,12 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-import httpx
 from msgspec import Struct, field
 
 from providers import address, tls
 from providers.base import AccountSettings, BadAnswer, NotTrusted, ProviderError, Unreachable
 from providers.echoes import Echoes
+from providers.lean_httpx import httpx
 from providers.messages import Answer, Request
 from providers.origin import Origin
 from providers.redaction import redact

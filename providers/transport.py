@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import aiohttp
-import httpx
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from providers.address import Names
+from providers.lean_httpx import httpx
 
 CHUNK_BYTES = 1 << 20
 """At most so much of a body is handed on at once, and twice as much kept until it is taken: large chunks are quick."""
