@@ -21,7 +21,7 @@ from tests.bench.results import BenchError, Spread, percentile
 
 GROUP = "list"
 TITLE = "The list"
-STARTS = 3
+STARTS = 9
 """Starts of each program a round, beside that in which keys are pressed."""
 REST_S = 20.0
 LIVE_S = 10.0

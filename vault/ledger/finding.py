@@ -26,6 +26,8 @@ LATEST = 5_000
 """So many of those that the search index does not have yet are searched without it."""
 _AT_ONCE = 5_000
 """So many hits of the search index are sorted sooner than come upon."""
+_SAMPLE = 32
+"""So many meetings say about where in an order one stands."""
 _LOOKED_AT = 16_384
 """So many rows of an order are looked at before the search index is asked for all that fit."""
 
@@ -89,7 +91,28 @@ class Finder:
             return None
         start = self._standing(meeting_id)
         assert start is not None
+        if self._filter.is_plain and self._is_nearer_the_end(start):
+            return self._counted() - 1 - self._total(start)
         return self._total(start, backwards=True)
+
+    def _is_nearer_the_end(self, start: Key) -> bool:
+        """By some meetings from all over the ledger: to count a million entries of an index takes a tenth of a second.
+
+        The sample only says from which end it is sooner counted.
+        """
+        last = self._connection.execute("SELECT coalesce(max(id), 0) FROM meetings").fetchone()[0]
+        sample = _among(range(1, last + 1, max(last // _SAMPLE, 1)))
+
+        def work(*, backwards: bool) -> int:
+            found = 0
+            for stretch in self._order.stretches(start, backwards=backwards):
+                where, values = _where([sample, *self._filter.counted, Clause(stretch.condition, stretch.values)])
+                sql = f"SELECT count(*) FROM meetings m NOT INDEXED WHERE {where}"
+                found += self._connection.execute(sql, values).fetchone()[0]
+            # Up to an entry SQLite compares each on the way with it, which takes as long again; behind it, none.
+            return found * 2 if self._order.descending != backwards else found
+
+        return work(backwards=False) < work(backwards=True)
 
     def _total(self, start: Key | None, *, backwards: bool = False) -> int:
         total = 0
