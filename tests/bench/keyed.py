@@ -79,6 +79,7 @@ class Program:
         self._feed(self.raw)
         self._first = first
         self._at = self._top = 0
+        self._bottom = ROWS
 
     def _is_live(self, first: bytes, began: float) -> bool:
         """Whether the first row is there in its own frame; an earlier one has its mark before and after it."""
@@ -127,8 +128,13 @@ class Program:
 
     def _rows(self) -> list[tuple[object, ...]]:
         buffer, span = self._screen.buffer, range(self._at, self._at + _WIDTH)
-        rows = range(self._top, ROWS)
+        rows = range(self._top, self._bottom)
         return [tuple((buffer[y][x].data, buffer[y][x].bg, buffer[y][x].reverse) for x in span) for y in rows]
+
+    def ends_above(self, beginning: str) -> None:
+        """Where its rows end: above the first line that begins so."""
+        found = [y for y, line in enumerate(self._screen.display) if line.startswith(beginning)]
+        self._bottom = min(found, default=ROWS)
 
     def send(self, key: str) -> None:
         """A key, for which nothing is waited."""

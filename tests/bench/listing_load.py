@@ -17,7 +17,7 @@ from tests.bench.results import BenchError
 from vault.ledger import Ledger
 from vault.views import TransferState
 
-FEW, FEW_BYTES = 8, 2 << 30
+FEW, FEW_BYTES = 8, 3 << 30
 MANY, MANY_BYTES, MANY_BYTES_S = 50, 8 << 20, 100_000
 """So that each of them lives for over a minute, and all together need little of the disk."""
 BESIDE = f"{FEW} downloads"
@@ -26,6 +26,8 @@ IN_THE_LIST = f"{MANY} downloads, in mode 2"
 MODES: Mapping[str, str] = MappingProxyType({IN_THE_DOCK: "1", IN_THE_LIST: "2"})
 """The key of each."""
 _PATIENCE_S = 120.0
+_RUNNING = " ↓ "
+"""Each of the dock's lines begins with it."""
 _CHECKOUT = Path(__file__).parents[2]
 _TWO_ACCOUNTS = """\
 [vault]
@@ -78,6 +80,8 @@ def under_load(place: Path, size: int) -> Iterator[Program]:
         try:
             program.watch(2.0)
             _wait_for_parts(Path(loaded) / "desk" / "vault")
+            program.settle(0.02)
+            program.ends_above(_RUNNING)  # what is below tells of downloads whenever something happens to them
             yield program
         finally:
             program.close()
