@@ -92,6 +92,15 @@ def desk(folder: Path, size: int, base: str = "http://127.0.0.1:9") -> Driven:
     return Driven(desk_name(size), _installed(), environ, newest.title[:12], keys)
 
 
+def read_through(driven: Driven) -> None:
+    """Have the disk's cache hold a desk's ledger: a machine may have emptied it since it was copied."""
+    ledger = Path(driven.environ.get("REELDESK_DATA", driven.folder)) / "ledger.db"
+    if ledger.exists():
+        with ledger.open("rb", buffering=0) as file:
+            while file.read(1 << 20):
+                pass
+
+
 def _installed() -> list[str]:
     """The desk as whoever installed it starts it; else by its module, which takes Python 7 ms more to find."""
     script = Path(sys.executable).with_name("reeldesk")
