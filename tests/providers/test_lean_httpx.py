@@ -6,7 +6,8 @@ import sys
 LOOKED_AT = """
 import sys
 from providers.lean_httpx import httpx
-print(sorted({name.partition(".")[0] for name in sys.modules} & {"click", "pygments", "rich"}), "httpx._main" in sys.modules)
+loaded = {name.partition(".")[0] for name in sys.modules}
+print(sorted(loaded & {"click", "pygments", "rich"}), "httpx._main" in sys.modules)
 with httpx.Client() as client:
     print(type(client).__name__)
 import httpx._main
