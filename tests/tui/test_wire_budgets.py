@@ -103,7 +103,7 @@ async def test_keys_cost_little_over_the_full_width(engine: StageEngine, width: 
         for key in ("j", "down", "j", "k", "up"):
             frames = await costs.of(pilot, key)
             assert 0 < sum(frames) <= CURSOR_BYTES
-            assert len(frames) <= 3
+            assert len(frames) <= 2
         screen.table.move_to(screen.table._room - 1)
         await settled(pilot)
         for key in ("j", "j", "j", "down"):
