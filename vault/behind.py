@@ -30,7 +30,7 @@ class Behind:
 
     async def run(self) -> None:
         """Begin with whatever was left to do."""
-        # One thread for all of it: each thread has a connection, whose cache would fill with the indexes.
+        # A thread of its own: it has no turn of those that others wait for.
         thread = ThreadPoolExecutor(1, "behind")
         try:
             while True:

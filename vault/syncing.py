@@ -103,7 +103,7 @@ class Syncing:
         recorded, words = Recorded(), ""
         if Capability.LIST in capabilities or (Capability.WATCH in capabilities and config.settings.options["watch"]):
             truth = Capability.LIST in capabilities
-            # One thread for all pages: each thread has a connection, whose cache would fill with the indexes.
+            # One thread for all pages: they are written one after the other.
             thread = ThreadPoolExecutor(1, "sync")
             try:
                 async for listing in provider.listing():

@@ -1,39 +1,33 @@
 """The assets that a worker is to take, as a temporary table of its connection: so many fit into no list of parameters.
 
-The table is filled once for each thread; written as a JSON list, 100,000 ids would be read anew with every claim.
+The table is filled once for each connection that claims; written as a JSON list, 100,000 ids would be read anew with
+every claim.
 """
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterable
 
 from providers.models import AssetId
 from vault.ledger.events import LogConnection
 
 
-class Chosen:
-    """What was chosen last, by thread; each thread has a connection of its own."""
+def condition(connection: LogConnection, ids: frozenset[int] | None) -> str:
+    """SQL that is true for transfers of these assets (None: of any), on this connection, until it is called again.
 
-    def __init__(self) -> None:
-        self._local = threading.local()
-
-    def condition(self, connection: LogConnection, ids: frozenset[int] | None) -> str:
-        """SQL that is true for transfers of these assets (None: of any), on this thread's connection.
-
-        It holds until the next call on this thread. Outside of a transaction, which could take the table back.
-        """
-        if ids is None:
-            return "1 = 1"
-        assert not connection.in_transaction
-        if getattr(self._local, "ids", None) is not ids:
-            self._local.ids = None  # should it fail half-way
-            connection.has_own_tables = True
-            connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (id INTEGER PRIMARY KEY)")
-            connection.execute("DELETE FROM temp.chosen")
-            connection.execute("INSERT INTO temp.chosen SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
-            self._local.ids = ids
-        return "asset_id IN (SELECT id FROM temp.chosen)"
+    Outside of a transaction, which could take the table back.
+    """
+    if ids is None:
+        return "1 = 1"
+    assert not connection.in_transaction
+    if connection.chosen is not ids:
+        connection.chosen = None  # should it fail half-way
+        connection.has_own_tables = True
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS chosen (id INTEGER PRIMARY KEY)")
+        connection.execute("DELETE FROM temp.chosen")
+        connection.execute("INSERT INTO temp.chosen SELECT value FROM json_each(?)", (json.dumps(list(ids)),))
+        connection.chosen = ids
+    return "asset_id IN (SELECT id FROM temp.chosen)"
 
 
 def ids_of(connection: sqlite3.Connection, identities: Iterable[AssetId]) -> frozenset[int]:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from providers.models import AssetId
 from vault.errors import Overtaken
 from vault.ledger import summaries
-from vault.ledger.chosen import Chosen, ids_of
+from vault.ledger.chosen import condition, ids_of
 from vault.ledger.database import Database, show
 from vault.ledger.events import By, add_event, proof_facts
 from vault.proof import Proof
@@ -78,7 +78,6 @@ class Claims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._chosen = Chosen()
 
     def ids(self, identities: Iterable[AssetId]) -> frozenset[int]:
         """The ids of the assets that are known."""
@@ -93,15 +92,15 @@ class Claims:
 
     def pending(self, only: frozenset[int] | None = None) -> bool:
         """Whether anything is queued, waits or runs, in whatever process."""
-        with self._database.read() as connection:
-            chosen = self._chosen.condition(connection, only)
+        with self._database.read(then_write=only is not None) as connection:
+            chosen = condition(connection, only)
             sql = f"SELECT 1 FROM transfers WHERE state IN ('queued', 'waiting', 'running') AND {chosen} LIMIT 1"
             return connection.execute(sql).fetchone() is not None
 
     def is_due(self, terms: Terms, now: float) -> bool:
         """Whether anything is there that a worker could take if its account has room; changes nothing."""
-        with self._database.read() as connection:
-            return self._is_due(connection, terms, now, self._chosen.condition(connection, terms.only))
+        with self._database.read(then_write=terms.only is not None) as connection:
+            return self._is_due(connection, terms, now, condition(connection, terms.only))
 
     @staticmethod
     def _is_due(connection: sqlite3.Connection, terms: Terms, now: float, chosen: str) -> bool:
@@ -117,10 +116,11 @@ class Claims:
         Limits count what runs in every process on this ledger. Of an account whose hold has run out one transfer
         tries; when it gets through, the others follow.
         """
-        with self._database.read() as connection:
-            chosen = self._chosen.condition(connection, terms.only)
-            if not self._is_due(connection, terms, now, chosen):
-                return ()
+        with self._database.read(then_write=True) as connection:
+            chosen = condition(connection, terms.only)
+            return self._take_due(terms, now, room, chosen) if self._is_due(connection, terms, now, chosen) else ()
+
+    def _take_due(self, terms: Terms, now: float, room: int, chosen: str) -> tuple[Claim, ...]:
         with self._database.write(visible=False, durable=False) as connection:
             self._grant_wishes(connection, terms, now)
             self._end_far_holds(connection, now)

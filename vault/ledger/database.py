@@ -1,4 +1,4 @@
-"""Opening the ledger's file: private modes, a connection a thread, one transaction at a time for writing."""
+"""Opening the ledger's file: private modes, who reads and writes it, one transaction at a time for writing."""
 
 import os
 import sqlite3
@@ -14,11 +14,15 @@ from vault.filesystem import network_kind
 from vault.ledger.events import LogConnection
 from vault.ledger.migrating import Scripted, Stepwise, Watcher, dropping_quickly
 from vault.ledger.migrating_custody import Chaining
+from vault.ledger.pool import Pool
 from vault.ledger.schema import MIGRATIONS
 
 BUSY_TIMEOUT_S = 10.0
 _CHECKPOINT_PAGES = 4_000
 """Pages of 4 KiB in the log before they move to the file: fewer, and the indexes' pages move there again and again."""
+_READERS_CACHE_KIB = 256
+"""Enough for the way into each index. What a list reads through is not read again: with 2 MiB it was kept for nothing
+(a place in a million meetings was found no sooner), 3 MB of memory in all."""
 _WRITERS_CACHE_KIB = 16_384
 """A page of a sync touches each index in hundreds of places."""
 _IN_STEPS: Mapping[int, type[Stepwise] | type[Chaining]] = {4: Stepwise, 5: Chaining}
@@ -100,12 +104,11 @@ class Database:
         self._on_migration = on_migration
         self._generation = 0
         self._lists: list[sqlite3.Connection] = []
-        self._local = threading.local()
-        self._all: list[tuple[threading.Thread, sqlite3.Connection]] = []
-        self._guard = threading.Condition()
-        self._users = 0
+        self._guard = threading.Lock()
         self._writing = threading.Lock()
-        self._closed = False
+        self._pool = Pool(self._connect)
+        self._seeing = Pool(self._connect)
+        """One connection, which nothing is written by: it alone sees all that is written."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Made before SQLite does, which would follow the umask; its other files take over this mode. One that is
@@ -136,59 +139,40 @@ class Database:
             connection.close()
             raise
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_READERS_CACHE_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         return connection
 
-    def _connection(self) -> LogConnection:
-        held: LogConnection | None = getattr(self._local, "connection", None)
-        if held is None:
-            held = self._connect()
-            with self._guard:
-                self._close_those_of_ended_threads()
-                self._all.append((threading.current_thread(), held))
-            self._local.connection = held
-        return held
-
-    def _close_those_of_ended_threads(self) -> None:
-        """Queues come and go with threads of their own; nobody else can use their connections."""
-        for thread, connection in self._all:
-            if not thread.is_alive():
-                connection.close()
-        self._all = [(thread, connection) for thread, connection in self._all if thread.is_alive()]
-
     @contextmanager
-    def _in_use(self) -> Iterator[LogConnection]:
-        with self._guard:
-            if self._closed:
-                raise LedgerError("the ledger is closed")
-            self._users += 1
+    def _told(self) -> Iterator[None]:
         try:
-            yield self._connection()
+            yield
         except sqlite3.Error as error:
             raise LedgerError(f"the ledger {self.path} cannot be used: {error}") from None
         except UnicodeDecodeError:  # SQLite names what it cannot read, in the damaged bytes
             raise LedgerError(f"the ledger {self.path} cannot be used: its file is damaged") from None
-        finally:
-            with self._guard:
-                self._users -= 1
-                self._guard.notify_all()
 
     @contextmanager
-    def read(self) -> Iterator[LogConnection]:
-        """A connection for reading."""
-        with self._in_use() as connection:
+    def _taken(self, *, writes: bool = False) -> Iterator[LogConnection]:
+        with self._pool.in_use(), self._told(), self._pool.taken(writes=writes) as connection:
+            yield connection
+
+    @contextmanager
+    def read(self, *, then_write: bool = False) -> Iterator[LogConnection]:
+        """A connection for reading. `then_write`: `write` inside of it uses the same."""
+        with self._taken(writes=then_write) as connection:
             yield connection
 
     def version(self) -> int:
-        """Another number whenever anything was written but by this very thread. Some 10 µs."""
-        with self._in_use() as connection:
+        """Another number whenever anything was written, by whomever. Some 10 µs."""
+        with self._seeing.in_use(), self._told(), self._seeing.taken(writes=True) as connection:
             number: int = connection.execute("PRAGMA data_version").fetchone()[0]
         return number
 
     @contextmanager
     def listing(self) -> Iterator[sqlite3.Connection]:
         """A connection for reading lists, which `interrupt` interrupts. Raises Superseded then."""
-        with self._in_use() as connection:
+        with self._taken() as connection:
             with self._guard:
                 generation = self._generation
                 self._lists.append(connection)
@@ -220,12 +204,12 @@ class Database:
         without those before it. `visible`: it changes what lists show, so that whoever shows one reads it anew.
         """
         # SQLite lets one writer in, and others ask again in steps of milliseconds; here they wait in line.
-        with self._in_use() as connection, self._writing:
-            if getattr(self._local, "durable", None) is None:
+        with self._pool.in_use(), self._told(), self._writing, self._pool.taken(writes=True) as connection:
+            if connection.durable is None:
                 connection.execute(f"PRAGMA cache_size = -{_WRITERS_CACHE_KIB}")
-            if getattr(self._local, "durable", None) is not durable:
+            if connection.durable is not durable:
                 connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-                self._local.durable = durable
+                connection.durable = durable
             # Where a row goes through triggers, SQLite notes every page before it changes that. In a file, as it does
             # by itself, that was 96 KiB a record of a sync, written and never read. Tables that lie there must stay.
             in_memory = not durable and not connection.has_own_tables
@@ -246,7 +230,7 @@ class Database:
                     connection.execute("PRAGMA temp_store = DEFAULT")
 
     def _migrate(self) -> None:
-        with self._in_use() as connection:
+        with self._taken(writes=True) as connection:
             have = connection.execute("PRAGMA user_version").fetchone()[0]
             if have > len(MIGRATIONS):
                 raise LedgerError(f"the ledger {self.path} was written by a newer reeldesk; update this one")
@@ -271,13 +255,6 @@ class Database:
         return Scripted(version, (steps,) if isinstance(steps, str) else steps, self._on_migration)
 
     def close(self) -> None:
-        """Close every thread's connection, when what is under way is done; the file is then complete without a -wal."""
-        with self._guard:
-            self._closed = True
-            # A cancelled task leaves its thread at work; to close under it would end the process.
-            self._guard.wait_for(lambda: self._users == 0, BUSY_TIMEOUT_S)
-            if self._users:
-                return  # whoever hangs there keeps its connection; the process ends without it
-            for _, connection in self._all:
-                connection.close()
-            self._all.clear()
+        """Close every connection, when what is under way is done; the file is then complete without a -wal."""
+        self._seeing.close(BUSY_TIMEOUT_S)
+        self._pool.close(BUSY_TIMEOUT_S)

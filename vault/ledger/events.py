@@ -7,7 +7,6 @@ name, a random number. Anyone can follow that with `sha256sum`.
 """
 
 import functools
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,7 @@ from types import MappingProxyType
 
 from msgspec import Struct, field
 
+from providers.digests import sha256
 from vault.proof import Proof
 from vault.views import Event, LocalState
 
@@ -44,8 +44,12 @@ class LogConnection(sqlite3.Connection):
     process = "unknown"
     turn_at: float | None = None
     """When the transaction under way got its turn; None where nobody keeps time."""
+    durable: bool | None = None
+    """Whether its transactions are on disk when they end; None: it wrote none yet."""
     has_own_tables = False
     """Whether it has temporary tables: they would be lost if it kept such things elsewhere from now on."""
+    chosen: frozenset[int] | None = None
+    """What its temporary table of assets holds (vault/ledger/chosen.py)."""
 
 
 class NewEvent(Struct, frozen=True):
@@ -125,17 +129,17 @@ def canonical(value: object) -> str:
 
 def link(before: bytes, body: str | bytes) -> bytes:
     """An event's link, from the one before it and its body."""
-    return link_of_digest(before, hashlib.sha256(body.encode() if isinstance(body, str) else body).digest())
+    return link_of_digest(before, sha256(body.encode() if isinstance(body, str) else body).digest())
 
 
 def link_of_digest(before: bytes, digest: bytes) -> bytes:
     """The same from the body's SHA-256 alone."""
-    return hashlib.sha256(f"{before.hex()}\n{digest.hex()}".encode()).digest()
+    return sha256(f"{before.hex()}\n{digest.hex()}".encode()).digest()
 
 
 def first_link(ledger: str) -> bytes:
     """What the first event is chained to: a ledger's own name (32 hex digits)."""
-    return hashlib.sha256(f"reeldesk log 1\n{ledger}".encode()).digest()
+    return sha256(f"reeldesk log 1\n{ledger}".encode()).digest()
 
 
 @functools.lru_cache(64)
@@ -160,7 +164,7 @@ def proof_facts(kept: LocalState, proof: Proof | None) -> dict[str, Fact]:
 
 def digest_of(text: str) -> str:
     """SHA-256 of a text, hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text.encode()).hexdigest()
 
 
 def event_of(row: sqlite3.Row) -> Event:
