@@ -10,11 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-import aiohttp
 from msgspec import Struct
 from yarl import URL
 
 from providers.emulation import Clock, Emulator
+from providers.lean_aiohttp import aiohttp
 from providers.models import Delivery
 from providers.origin import Origin
 

@@ -10,11 +10,10 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
-import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from providers.address import Names
+from providers.lean_aiohttp import ResponseHandler, aiohttp
 from providers.lean_httpx import httpx
 
 CHUNK_BYTES = 1 << 20

@@ -1,9 +1,8 @@
 """`reeldesk`: the command line. It opens the desk when no command is named; Textual is imported only then.
 
-The commands (tui/commandline/families.py) are imported only when there may be one: the desk does not wait for them.
+The commands (tui/commandline/parsing.py) are imported only when there may be one: the desk does not wait for them.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Mapping
@@ -17,52 +16,9 @@ from vault.errors import ConfigError
 from vault.given import take_out
 
 if TYPE_CHECKING:
+    import argparse
+
     from tui.shown_frame import ShownFrame
-
-_EPILOG = """\
-examples:
-  reeldesk demo                         the desk over five emulated services; nothing is configured or touched
-  reeldesk                              the desk over what config.toml names
-  reeldesk sync && reeldesk list --state available
-  reeldesk fetch --all --json
-  reeldesk COMMAND --help               more about a command
-
-exit status: 0 all well; 1 something failed, each one named on stderr; 2 usage or configuration; 130 interrupted
-config.toml: $REELDESK_CONFIG, else in the platform's config folder (`reeldesk doctor` says where)"""
-
-
-class _Version(argparse.Action):
-    """--version, looked up only when asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *args: object, **kwargs: object) -> None:
-        from tui.commandline.doctor import version
-
-        print(f"reeldesk {version()}")
-        parser.exit()
-
-
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    from tui.commandline import families
-
-    top = argparse.ArgumentParser(
-        "reeldesk",
-        description="A desk for meeting recordings: see what is at risk, bring it home with proof, then let it go.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    top.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
-    opening.add(top)
-    families.add(top.add_subparsers(metavar="COMMAND", title="commands; without one the desk opens"))
-    return top
-
-
-def _desk_parser() -> argparse.ArgumentParser:
-    """For what only opens the desk: no command is named, and nothing can be wrong."""
-    top = argparse.ArgumentParser(allow_abbrev=False)
-    opening.add(top)
-    return top
 
 
 def entry(frame: "ShownFrame | None" = None) -> int:
@@ -87,7 +43,7 @@ def main(
             stream.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else argv
     try:
-        args = (_desk_parser() if set(argv) <= opening.OPTIONS else parser()).parse_args(argv)
+        args = _parsed(argv)
     except SystemExit as end:  # argparse has said why
         return int(end.code or 0)
     args.environ = os.environ if environ is None else environ
@@ -106,7 +62,15 @@ def main(
     return status
 
 
-def _run(args: argparse.Namespace, out: Output) -> int:
+def _parsed(argv: list[str]) -> "argparse.Namespace":
+    if set(argv) <= opening.OPTIONS:
+        return opening.asked(argv)
+    from tui.commandline.parsing import parser
+
+    return parser().parse_args(argv)
+
+
+def _run(args: "argparse.Namespace", out: Output) -> int:
     try:
         return int(args.run(args, out))
     except (Usage, ConfigError) as fault:

@@ -1,16 +1,16 @@
 """Opening the desk: the only command that imports Textual."""
 
-import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
 from tui import hardening
-from tui.collecting import collect_nothing, collect_rarely, take_short_turns
+from tui.collecting import collect_nothing, collect_rarely, share_heaps, take_short_turns
 from tui.commandline.bringing_up import desk_of
 from tui.commandline.output import Output
 from tui.commandline.session import Usage
@@ -18,6 +18,7 @@ from tui.wire.abilities import unfit
 from tui.wire.line import Line, Mouse, line_for
 
 if TYPE_CHECKING:
+    import argparse
     import subprocess
 
     from tui.app import DeskApp
@@ -35,7 +36,7 @@ OPTIONS = frozenset(("--unsafe-devtools", "--no-mouse", "--low-bandwidth"))
 WATCHED = "unsafe: devtools may record every key you press, passwords too"
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add(parser: "argparse.ArgumentParser") -> None:
     """What the desk takes."""
     parser.set_defaults(run=run_desk)
     parser.add_argument(
@@ -49,18 +50,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_desk(args: argparse.Namespace, out: Output) -> int:
+def asked(options: Sequence[str]) -> "argparse.Namespace":
+    """What a parser makes of these, all of which are OPTIONS: nothing can be wrong, and it takes 4 ms to be loaded."""
+    found = {option.removeprefix("--").replace("-", "_"): option in options for option in OPTIONS}
+    return cast("argparse.Namespace", SimpleNamespace(run=run_desk, **found))
+
+
+def run_desk(args: "argparse.Namespace", out: Output) -> int:
     """Open the desk over what is configured."""
     banner = WATCHED if heeds_devtools(args, out) else ""
     return open_desk(args.environ, banner, line=line_of(args), frames=not banner, shown=args.frame)
 
 
-def line_of(args: argparse.Namespace) -> Line:
+def line_of(args: "argparse.Namespace") -> Line:
     """The line to the terminal, as the environment and the options have it."""
     return line_for(os.environ, no_mouse=args.no_mouse, low_bandwidth=args.low_bandwidth)
 
 
-def heeds_devtools(args: argparse.Namespace, out: Output) -> bool:
+def heeds_devtools(args: "argparse.Namespace", out: Output) -> bool:
     """Whether Textual may record keys, since somebody said so; else what would have it do so is dropped, and named."""
     if args.unsafe_devtools:
         return True
@@ -110,6 +117,7 @@ def open_desk(
         kind = _playing(play) if play else DeskApp
         app = kind(Engine(desk), banner=banner, hand_over=over, line=line)
         collect_rarely()
+        share_heaps()
         take_short_turns()
         app.shown = shown
         with hardening.drawn_on() as broken:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.cli.conftest import Place, Reeldesk
-from tui import cli
+from tui.commandline.parsing import parser
 
 
 def commands() -> list[list[str]]:
@@ -22,7 +22,7 @@ def commands() -> list[list[str]]:
         if not inner:
             found.append(words)
 
-    walk(cli.parser(), [])
+    walk(parser(), [])
     return found
 
 
