@@ -3,8 +3,6 @@
 Every text in these values has passed `providers.text.safe_text` or `safe_block` on its way in.
 """
 
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from msgspec import Struct, field
 
+from providers.digests import is_same, sha256
 from providers.discreet import Discreet
 from providers.origin import Origin
 from providers.secret import Secret
@@ -267,7 +266,7 @@ def address_digest(url: str) -> str:
     origin = Origin.of(url)
     rest = url.partition("://")[2]
     path = rest[len(re.split(r"[/?#]", rest, maxsplit=1)[0]) :] or "/"
-    return hashlib.sha256((f"{origin}{path}" if origin else url).encode(errors="surrogatepass")).hexdigest()
+    return sha256((f"{origin}{path}" if origin else url).encode(errors="surrogatepass")).hexdigest()
 
 
 class Subscription(Discreet, frozen=True):
@@ -286,7 +285,7 @@ class Subscription(Discreet, frozen=True):
 
     def leads_to(self, url: str) -> bool:
         """Whether it calls this address, secret part and all."""
-        return bool(self.digest) and hmac.compare_digest(self.digest, address_digest(url))
+        return bool(self.digest) and is_same(self.digest.encode(), address_digest(url).encode())
 
 
 class DeliveryReport(Struct, frozen=True):

@@ -1,8 +1,9 @@
 """A credential in memory: it cannot be printed, logged, pickled or compared by accident."""
 
-import hmac
 import weakref
 from typing import ClassVar, NoReturn
+
+from providers.digests import is_same
 
 
 class InvalidSecret(ValueError):
@@ -48,7 +49,7 @@ class Secret:
         return repr(self)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+        return isinstance(other, Secret) and is_same(self._value.encode(), other._value.encode())
 
     __hash__ = None  # type: ignore[assignment]  # a dict of secrets would compare them in other than constant time
 

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import secrets
 import socket
 from pathlib import Path
 
@@ -19,7 +18,7 @@ class Presence:
     """One worker's name, `host:pid:token`, for as long as it is not closed. Its calls block, briefly."""
 
     def __init__(self, folder: Path) -> None:
-        self.name = f"{this_process()}:{secrets.token_hex(4)}"
+        self.name = f"{this_process()}:{os.urandom(4).hex()}"
         self._folder = folder
         self._path = folder / self.name
         try:

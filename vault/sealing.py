@@ -5,7 +5,6 @@ attachment) gives nothing away. It does not protect against whoever can read thi
 """
 
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +68,7 @@ class Sealer:
             return None
 
     def _make(self, key: bytes) -> bytes:
-        temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
+        temporary = self._path.with_name(f"{self._path.name}.{os.urandom(8).hex()}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.write(descriptor, key)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.text import _PLAIN_LINE, MAX_BLOCK, MAX_COMBINING, MAX_LINE, _looked_at, safe_block, safe_text
+from providers.text import MAX_BLOCK, MAX_COMBINING, MAX_LINE, _looked_at, _plain_line, safe_block, safe_text
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -119,7 +119,7 @@ def test_a_pile_of_marks_takes_no_time() -> None:
 
 # What is plain is not looked at letter by letter
 
-PLAIN = [chr(code) for code in range(0x11_0000) if _PLAIN_LINE.fullmatch(chr(code))]
+PLAIN = [chr(code) for code in range(0x11_0000) if _plain_line().fullmatch(chr(code))]
 MIXED = st.text(
     st.sampled_from(PLAIN)
     | st.characters(exclude_categories=())
