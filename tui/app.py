@@ -84,6 +84,7 @@ class DeskApp(RunsEngine, HoldsKeys, KeepsFrame, LeavesDesk):
         self._keymap_problems = keymap_problems(keymap or {})
         if keymap and not self._keymap_problems:
             self.set_keymap(dict(keymap))
+            self.keys_mean_else = True
         for mode in MODES:
             self.add_mode(mode, partial(self._screen, mode))
         self._revision = -1
@@ -134,7 +135,7 @@ class DeskApp(RunsEngine, HoldsKeys, KeepsFrame, LeavesDesk):
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
         """Leave; the engine stops its transfers cleanly first, their parts stay. `message` is printed afterwards."""
-        self._leaving = True
+        self._leaving = self.keys_mean_else = True
         self.leave.end()
         super().exit(result, return_code, message)
 

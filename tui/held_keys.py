@@ -4,6 +4,9 @@ Textual sends every key at once to what has the focus, and runs most bindings on
 there. In a burst (a fast typist, a slow line, a macro) the second key would so be sent, or act, before the first has
 acted. Here it waits: until the one before has come up or was used, and until the rows of another list, or a screen that
 is on its way, are there.
+
+A key that what has the focus binds itself (a cursor's) acts where it stands: to be sent there and to come up again
+takes a quarter of the time from the key to the frame, and nobody on the way would hear it.
 """
 
 import time
@@ -14,6 +17,8 @@ from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.widget import Widget
+
+from tui.widgets.ink import Inked
 
 HOLD_S = 3.0
 """Keys wait no longer than this for rows or a screen, and are dropped then: for what they were, nobody could say."""
@@ -47,6 +52,8 @@ class HoldsKeys(App[Any]):
             super().__init__()
             self.number = number
 
+    keys_mean_else: bool = False
+    """Whether a keymap changes what widgets bind, or a key is for nothing any more."""
     clock: Callable[[], float] = staticmethod(time.monotonic)
     _held: tuple[Typed, ...] = ()
     _held_since: float | None = None
@@ -82,9 +89,25 @@ class HoldsKeys(App[Any]):
     async def _send(self, event: Typed) -> None:
         self._number += 1
         self._acting = (event, self.focused or self.screen, self.clock())
+        _, target, _ = self._acting
+        action = self._own_action(event, target) if isinstance(event, events.Key) else ""
+        if action and await self.run_action(action, target):
+            self.call_after_refresh(self._follow)  # what it asked for comes before the next key
+            return
         await super().on_event(event)
         if not event.is_forwarded:  # a binding with priority took it
             self._acted(self._number)
+
+    def _own_action(self, event: events.Key, target: Widget) -> str:
+        """What the target has bound it to, if nothing else would hear or take it before; "" where it has to be sent."""
+        if not isinstance(target, Inked) or not self.app_focus or self.keys_mean_else:
+            return ""
+        chain = [node._bindings.key_to_bindings.get(event.key, []) for node in target.ancestors_with_self]
+        if not chain[0] or any(one.priority for bound in chain for one in bound):
+            return ""
+        if any(hasattr(node, "on_key") for node in target.ancestors_with_self if node is not self):
+            return ""
+        return chain[0][0].action
 
     def _acted(self, number: int) -> None:
         if number > self._has_acted:

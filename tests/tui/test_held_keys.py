@@ -5,11 +5,14 @@ from typing import cast
 
 import pytest
 from textual import events
+from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tests.tui.sealed_stage import at_work, burst, sealed_stage
 from tests.tui.stage import StageEngine, app_on
 from tests.tui.walk import ready, until
+from tui.app import DeskApp
 from tui.held_keys import DROPPED, HOLD_S
 from tui.screens.account_form import AccountFormScreen
 from tui.screens.flag import FlagScreen
@@ -117,3 +120,46 @@ async def test_a_verb_behind_a_day_is_for_the_row_that_is_gone_to(engine: StageE
         rows = engine.desk.page(Query(), 0, 99)
         days = [next(row for row in rows if row.started_at and row.started_at.day == day) for day in (20, 18)]
         assert screen.table.marks == {row.key for row in days}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_verbs_behind_moves_are_for_the_row_that_was_gone_to(engine: StageEngine, size: tuple[int, int]) -> None:
+    async with app_on(engine).run_test(size=size) as pilot:
+        screen = await ready(pilot)
+        rows = engine.desk.page(Query(), 0, 9)
+        burst(pilot.app, "j", "down", "space", "j", "k", "k", "k", "space")
+        await until(pilot, lambda: len(screen.table.marks) == 2)
+        assert screen.table.marks == {rows[2].key, rows[1].key}
+
+
+async def sent_to_the_table(app: DeskApp, pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch, key: str) -> bool:
+    """Whether it was sent there and came up again."""
+    screen, heard = await ready(pilot), list[Widget]()
+    hear = Widget._on_key
+
+    async def hearing(widget: Widget, event: events.Key) -> None:
+        heard.append(widget)
+        await hear(widget, event)
+
+    monkeypatch.setattr(Widget, "_on_key", hearing)
+    before = screen.table.cursor
+    burst(app, key)
+    await until(pilot, lambda: screen.table.cursor != before)
+    return screen.table in heard
+
+
+async def test_a_move_acts_where_it_stands(engine: StageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert not await sent_to_the_table(app, pilot, monkeypatch, "j")
+
+
+async def test_a_key_that_a_keymap_gives_to_a_move_is_sent(
+    engine: StageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_on(engine, keymap={"move.down": "z", "list.faults": "j"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert await sent_to_the_table(app, pilot, monkeypatch, "z")
+        screen = await ready(pilot)
+        burst(app, "j")
+        await until(pilot, lambda: screen.base.faults)

@@ -64,6 +64,36 @@ async def test_a_line_that_changes_is_drawn_alone(engine: StageEngine, monkeypat
 
         monkeypatch.setattr(Widget, "render_lines", watching)
         await pilot.press("j")
-        await until(pilot, lambda: len(drawn) >= 2)
-        assert {region.height for region in drawn} == {1}
-        assert {region.y for region in drawn} == {1, 2}
+        await until(pilot, lambda: bool(drawn))
+        await pilot.pause()
+        assert sorted(y for region in drawn for y in region.line_range) == [1, 2]
+
+
+async def test_a_scrollbar_is_drawn_when_it_moves_and_not_with_the_cursor(
+    engine: StageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with app_on(engine).run_test(size=(120, 16)) as pilot:
+        screen = await ready(pilot)
+        table, drawn = screen.table, list[Region]()
+        bar = table.vertical_scrollbar
+        await until(pilot, lambda: table._loads is None and bar.display)
+        draw = Widget.render_lines
+
+        def watching(widget: Widget, crop: Region) -> list[Strip]:
+            if widget is bar:
+                drawn.append(crop)
+            return draw(widget, crop)
+
+        monkeypatch.setattr(Widget, "render_lines", watching)
+        await pilot.press("j")
+        await until(pilot, lambda: table.cursor == 1)
+        await pilot.pause()
+        assert not drawn
+        crop = Region(0, 0, *bar.region.size)
+        for _ in range(2):
+            await pilot.press("pagedown")
+        await until(pilot, lambda: bool(drawn))
+        await pilot.pause()
+        kept = [list(strip) for strip in bar.render_lines(crop)]
+        bar._styles_cache.clear()
+        assert kept == [list(strip) for strip in bar.render_lines(crop)]

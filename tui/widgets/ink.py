@@ -1,14 +1,16 @@
 """What every widget that draws its own lines shares: named inks, and lines made of runs of text."""
 
 from collections.abc import Iterable
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
+from textual.widget import Widget
 
 Run = tuple[str, str]
 """Text and the name of its ink ("" for the plain one)."""
@@ -68,30 +70,37 @@ def _chop(word: str, width: int) -> list[str]:
     return [*pieces, piece]
 
 
-class Inked(ScrollView, can_focus=False):
-    """A widget that draws lines of runs, one Segment a run; inks are styles named in base.tcss."""
+# Textual looks for bindings and sheets along the first base that is a widget: that has to be its own.
+if TYPE_CHECKING:
+    _Base = Widget
+else:
+    _Base = object
 
-    ALLOW_SELECT = False
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name
-        self._inks: dict[tuple[str, str], Style] = {}
-        """Each ink on the widget's own style, and what is laid over it: Textual would make them anew for each line."""
+def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Numbers that follow each other, taken together: the first, and that behind the last."""
+    runs: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][1] == number:
+            runs[-1] = (runs[-1][0], number + 1)
+        else:
+            runs.append((number, number + 1))
+    return runs
+
+
+class KeepsStrips(_Base):
+    """Of a widget whose lines are asked for whenever any line of its screen changes: drawn only where they did."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
         self._strips: list[Strip] = []
         self._strips_of: Region | None = None
         """The part of the widget that `_strips` shows; None: it is not to be used any more."""
-        super().__init__(id=id)
+        super().__init__(*args, **more)
 
     def notify_style_update(self) -> None:
         """Another theme, or the focus: other styles."""
-        self._inks.clear()
         self._strips_of = None
         super().notify_style_update()
-
-    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """All of it anew, its styles too, where no regions are named."""
-        if not regions:
-            self._inks.clear()
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines as they were drawn, but for those that are to be drawn again.
@@ -103,9 +112,46 @@ class Inked(ScrollView, can_focus=False):
             self._strips = super().render_lines(crop)
             self._strips_of = crop
         else:
-            for y in sorted(cache._dirty_lines.intersection(crop.line_range)):
-                [self._strips[y - crop.y]] = super().render_lines(Region(crop.x, y, crop.width, 1))
+            for first, behind in _runs(cache._dirty_lines.intersection(crop.line_range)):
+                part = Region(crop.x, first, crop.width, behind - first)
+                self._strips[first - crop.y : behind - crop.y] = super().render_lines(part)
         return self._strips
+
+
+class KeptScrollBar(KeepsStrips, ScrollBar):
+    """A scrollbar that is drawn when it moves: two of them took as long as a cursor's two rows, with every move."""
+
+
+class Inked(KeepsStrips, ScrollView, can_focus=False):
+    """A widget that draws lines of runs, one Segment a run; inks are styles named in base.tcss."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name
+        self._inks: dict[tuple[str, str], Style] = {}
+        """Each ink on the widget's own style, and what is laid over it: Textual would make them anew for each line."""
+        super().__init__(id=id)
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Made with the first look, as Textual's is."""
+        if self._vertical_scrollbar is None:  # private, and held by a test
+            bar = KeptScrollBar(vertical=True, name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self._vertical_scrollbar = bar
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
+
+    def notify_style_update(self) -> None:
+        """Another theme, or the focus: other styles."""
+        self._inks.clear()
+        super().notify_style_update()
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """All of it anew, its styles too, where no regions are named."""
+        if not regions:
+            self._inks.clear()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def ink(self, name: str) -> Style:
         """The ink's own style, to lay over the widget's."""
