@@ -3,6 +3,7 @@
 `python -m tests.bench --only syncing` measures this alone and renews its section of the page.
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.bench.ours import Clock
 from tests.bench.report import BAR_HEAD, SAME_MEMORY, Bar, Row, aligned
 from tests.bench.results import BenchError, Spread, Ticks
 
@@ -25,6 +27,7 @@ _LEAST_A_SECOND = 5_000
 _TIMES_IDLE = 2.0
 _PATIENCE_S = 600
 _SYNC = "beside the sync"
+_APART = "beside the sync, in another process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +85,32 @@ def sync(folder: Path | None, records: int, idle_s: float = IDLE_S) -> Sync:
         base = server.stdout.readline().strip()
         with tempfile.TemporaryDirectory(prefix="reeldesk-bench-", dir=folder) as place:
             line = [sys.executable, "-m", "tests.bench.syncing_desk", place, base, str(idle_s)]
-            done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)
-        if done.returncode:
-            raise BenchError(f"the sync ended with {done.returncode}: {done.stderr[-2000:]}")
-        told = json.loads(done.stdout)
+            told, clock = asyncio.run(_beside_a_clock(line))
+        told["ticks"][_APART] = asdict(clock.between(told.pop("began"), told.pop("ended")))
         if told.pop("words") != f"advice: {records} meetings, {records} new":
             raise BenchError(f"not all was synced: {told}")
         return _sync_of(told)
     finally:
         server.kill()
         server.communicate()
+
+
+async def _beside_a_clock(line: Sequence[str]) -> tuple[dict[str, Any], Clock]:
+    """What a desk tells, and a clock in this process meanwhile: what two cores do to one that only sleeps."""
+    clock = Clock()
+    ticking = asyncio.create_task(clock.run())
+    desk = await asyncio.create_subprocess_exec(*line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        out, err = await asyncio.wait_for(desk.communicate(), _PATIENCE_S)
+    except TimeoutError:
+        desk.kill()
+        raise BenchError("the sync takes too long") from None
+    finally:
+        ticking.cancel()
+    if desk.returncode:
+        raise BenchError(f"the sync ended with {desk.returncode}: {err.decode(errors='replace')[-2000:]}")
+    told: dict[str, Any] = json.loads(out)
+    return told, clock
 
 
 def _sync_of(told: dict[str, Any]) -> Sync:
@@ -147,6 +166,7 @@ def table(synced: Synced) -> tuple[Row, list[Row]]:
         ("clock, beside the sync: p50 ms", lambda one: one.ticks[_SYNC].p50_ms, ".2f"),
         ("… p99 ms", lambda one: one.ticks[_SYNC].p99_ms, ".2f"),
         ("… latest ms", lambda one: one.ticks[_SYNC].max_ms, ".1f"),
+        ("… p99 ms of one in another process", lambda one: one.ticks[_APART].p99_ms, ".2f"),
         ("memory before, MB", lambda one: one.before_bytes / 1e6, ".1f"),
         ("memory at most, MB", lambda one: one.peak_bytes / 1e6, ".1f"),
     ]
@@ -184,7 +204,8 @@ _METHOD = """
 - The search index is filled behind the sync by the engine: "until all is searched" is from the end of the sync.
 - The clock stands for the screen: an event loop in the main thread that sleeps 10 ms again and again, while the engine
   works on its own thread in the same process. A delay is how much later than 10 ms it woke; idle is {idle:.0f} s before
-  the sync. Collections and turns of threads are set as the desk sets them.
+  the sync. Collections and turns of threads are set as the desk sets them. The one in another process does nothing but
+  sleep so, beside the same sync: no program on these two cores is woken sooner than that.
 """
 
 

@@ -91,6 +91,8 @@ async def measured(desk: Desk, engine: Engine, idle_s: float) -> Mapping[str, An
     ticking.cancel()
     return {
         "words": words,
+        "began": began,
+        "ended": ended,
         "records": totals.assets,
         "wall_s": ended - began,
         "cpu_s": cpu_s,
