@@ -39,6 +39,8 @@ MEETINGS = 57
 LIVE = frozenset({"live"})
 """Rates and times are of the moment: these are not checked."""
 WAIT_S = 60.0
+STILL_S = 0.6
+"""A desk looks at its engine twice a second: what is as it was after this is drawn to its end."""
 
 Stage = dict[str, str]
 
@@ -77,13 +79,22 @@ class Camera:
         await self.pilot.pause(1.2)  # the desk looks at the engine twice a second
 
     async def take(self, name: str) -> None:
-        """Photograph what is shown."""
+        """Photograph what is shown, when it stands still. Raises TimeoutError when it never does."""
         await self.pilot.pause()
+        end, before, svg = time.monotonic() + WAIT_S, "", self._photograph()
+        while name not in LIVE and svg != before:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{name} does not stand still")
+            await self.pilot.pause(STILL_S)
+            before, svg = svg, self._photograph()
+        self.taken[name] = svg
+
+    def _photograph(self) -> str:
         svg = self.app.export_screenshot(title="reeldesk")
         svg = re.sub(r"127\.0\.0\.1:\d{5}", "127.0.0.1:18080", svg)
         svg = re.sub(r"terminal-\d+", "terminal", svg)  # a hash of what stood there before
         svg = re.sub(r",\s*url\([^)]*\) format\([^)]*\)", "", svg)  # no fonts from elsewhere
-        self.taken[name] = _LEADING.sub(_moved_in, svg)
+        return _LEADING.sub(_moved_in, svg)
 
     def text(self) -> str:
         """What is shown, as plain text."""
@@ -191,11 +202,16 @@ async def everything() -> Stage:
 
 def check(taken: Stage) -> int:
     """Compare with the pictures that are there; 1 when any differs."""
-    drifted = [
-        name for name, svg in taken.items() if name not in LIVE and (FOLDER / f"{name}.svg").read_text("utf-8") != svg
-    ]
-    for name in drifted:
-        print(f"screenshots/{name}.svg does not fit the desk any more: `make screenshots`, and look at it")
+    drifted = 0
+    for name, svg in taken.items():
+        kept = (FOLDER / f"{name}.svg").read_text("utf-8")
+        if name not in LIVE and kept != svg:
+            drifted += 1
+            place = next((n for n, (one, other) in enumerate(zip(kept, svg, strict=False)) if one != other), 0)
+            print(f"screenshots/{name}.svg does not fit the desk any more: `make screenshots`, and look at it")
+            print(
+                *(f"  {sign} …{text[max(place - 60, 0) : place + 100]!r}" for sign, text in (("-", kept), ("+", svg)))
+            )
     return 1 if drifted else 0
 
 
