@@ -163,3 +163,13 @@ async def test_a_key_that_a_keymap_gives_to_a_move_is_sent(
         screen = await ready(pilot)
         burst(app, "j")
         await until(pilot, lambda: screen.base.faults)
+
+
+async def test_moves_behind_a_key_that_opens_the_pane_are_the_panes(engine: StageEngine) -> None:
+    """Enter is a key of the list's own, like a move; what it opens is only on its way when the next one comes."""
+    app = app_on(engine)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        burst(app, "j", "enter", "j", "j")
+        await until(pilot, lambda: screen.focused is screen.pane and app._acting is None)
+        assert screen.table.cursor == 1
