@@ -30,7 +30,7 @@ class Behind:
 
     async def run(self) -> None:
         """Begin with whatever was left to do."""
-        # A thread of its own: it has no turn of those that others wait for.
+        # A thread of its own: it keeps none of those busy that lists are read by.
         thread = ThreadPoolExecutor(1, "behind")
         try:
             while True:

@@ -50,19 +50,25 @@ async def test_lines_that_are_kept_are_as_they_would_be_drawn(engine: StageEngin
                     assert shown(widget, crop) == fresh(widget, crop), (widget, theme)
 
 
+def watched(widget: Widget, monkeypatch: pytest.MonkeyPatch) -> list[Region]:
+    """What is drawn of it from now on."""
+    drawn, draw = list[Region](), Widget.render_lines
+
+    def watching(each: Widget, crop: Region) -> list[Strip]:
+        if each is widget:
+            drawn.append(crop)
+        return draw(each, crop)
+
+    monkeypatch.setattr(Widget, "render_lines", watching)
+    return drawn
+
+
 async def test_a_line_that_changes_is_drawn_alone(engine: StageEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     async with app_on(engine).run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
-        table, drawn = screen.table, list[Region]()
+        table = screen.table
         await until(pilot, lambda: table._loads is None and not table._styles_cache._dirty_lines)
-        draw = Widget.render_lines
-
-        def watching(widget: Widget, crop: Region) -> list[Strip]:
-            if widget is table:
-                drawn.append(crop)
-            return draw(widget, crop)
-
-        monkeypatch.setattr(Widget, "render_lines", watching)
+        drawn = watched(table, monkeypatch)
         await pilot.press("j")
         await until(pilot, lambda: bool(drawn))
         await pilot.pause()
@@ -74,17 +80,10 @@ async def test_a_scrollbar_is_drawn_when_it_moves_and_not_with_the_cursor(
 ) -> None:
     async with app_on(engine).run_test(size=(120, 16)) as pilot:
         screen = await ready(pilot)
-        table, drawn = screen.table, list[Region]()
+        table = screen.table
         bar = table.vertical_scrollbar
         await until(pilot, lambda: table._loads is None and bar.display)
-        draw = Widget.render_lines
-
-        def watching(widget: Widget, crop: Region) -> list[Strip]:
-            if widget is bar:
-                drawn.append(crop)
-            return draw(widget, crop)
-
-        monkeypatch.setattr(Widget, "render_lines", watching)
+        drawn = watched(bar, monkeypatch)
         await pilot.press("j")
         await until(pilot, lambda: table.cursor == 1)
         await pilot.pause()

@@ -116,9 +116,12 @@ class Claims:
         Limits count what runs in every process on this ledger. Of an account whose hold has run out one transfer
         tries; when it gets through, the others follow.
         """
-        with self._database.read(then_write=True) as connection:
-            chosen = condition(connection, terms.only)
-            return self._take_due(terms, now, room, chosen) if self._is_due(connection, terms, now, chosen) else ()
+        if not self.is_due(terms, now):
+            return ()
+        if terms.only is None:
+            return self._take_due(terms, now, room, "1 = 1")
+        with self._database.read(then_write=True) as connection:  # the table of what was chosen is this one's alone
+            return self._take_due(terms, now, room, condition(connection, terms.only))
 
     def _take_due(self, terms: Terms, now: float, room: int, chosen: str) -> tuple[Claim, ...]:
         with self._database.write(visible=False, durable=False) as connection:

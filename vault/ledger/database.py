@@ -23,6 +23,8 @@ _CHECKPOINT_PAGES = 4_000
 _READERS_CACHE_KIB = 256
 """Enough for the way into each index. What a list reads through is not read again: with 2 MiB it was kept for nothing
 (a place in a million meetings was found no sooner), 3 MB of memory in all."""
+_MIGRATIONS_CACHE_KIB = 2_000
+"""SQLite's own, with which they were measured: an index that is made is sorted in it."""
 _WRITERS_CACHE_KIB = 16_384
 """A page of a sync touches each index in hundreds of places."""
 _IN_STEPS: Mapping[int, type[Stepwise] | type[Chaining]] = {4: Stepwise, 5: Chaining}
@@ -234,6 +236,7 @@ class Database:
             have = connection.execute("PRAGMA user_version").fetchone()[0]
             if have > len(MIGRATIONS):
                 raise LedgerError(f"the ledger {self.path} was written by a newer reeldesk; update this one")
+            connection.execute(f"PRAGMA cache_size = -{_MIGRATIONS_CACHE_KIB}")  # `write` sets it anew
             if have < len(MIGRATIONS) and not self._network:
                 # What a power cut takes away of it is made again. `write` sets it anew.
                 connection.execute("PRAGMA synchronous = NORMAL")

@@ -8,7 +8,7 @@ from vault.errors import LedgerError
 from vault.ledger.events import LogConnection
 
 _MOST_IDLE = 3
-"""That read, beside one that writes: each has read the schema, and keeps up to 2 MB of what it read last."""
+"""That read, beside one that writes: each has read the schema, and keeps a little of what it read last."""
 
 
 class _Turn:
